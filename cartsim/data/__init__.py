@@ -1,0 +1,1 @@
+"""Patient tables: files in, checked arrays out."""

@@ -1,0 +1,1 @@
+"""Outcomes of a patient: one row each."""

@@ -1,0 +1,1 @@
+"""Bayesian inference: data and model in, posterior draws out."""

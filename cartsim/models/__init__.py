@@ -1,0 +1,1 @@
+"""Published and shipped models, one file each."""

@@ -1,0 +1,1 @@
+"""From model states to what a laboratory reports."""

@@ -1,0 +1,1 @@
+"""What is done to the patient, as a table of events."""

@@ -1,0 +1,1 @@
+"""A fit folder run from end to end."""
