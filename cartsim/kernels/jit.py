@@ -1,8 +1,9 @@
 """The only place that sets compile options and the folder of compiled kernels.
 
 Numba's file cache goes stale without a word when a callee in another file changes. The cache folder is
-therefore named after a hash of everything a kernel can call: the kernel sources, the code generator and the
-versions of numba and Python. Old folders are left alone; they are small and another checkout may use them.
+therefore named after a hash of everything a kernel can call: the kernel sources and the versions of numba and
+Python. A generated module is named by a hash of its own text. Old folders are left alone; they are small and
+another checkout may use them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,13 @@ from pathlib import Path
 
 import numba
 
-PACKAGE = Path(__file__).resolve().parent.parent
-
-
 @cache
 def sources_digest() -> str:
     """Hash of the sources and versions that decide what a compiled kernel does."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
-    for folder in ("kernels", "spec"):
-        for path in sorted((PACKAGE / folder).glob("*.py")):
-            digest.update(path.name.encode())
-            digest.update(path.read_bytes())
+    for path in sorted(Path(__file__).resolve().parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
