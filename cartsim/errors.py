@@ -53,6 +53,10 @@ class ResumeRefused(FitError):
     """A checkpoint that belongs to other inputs than the ones given."""
 
 
+class UnitError(CartsimError):
+    """A unit that is unknown, or a conversion between units of different kinds."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One fault of an input table, located as a spreadsheet shows it.
