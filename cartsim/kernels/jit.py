@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numba
 
+
 @cache
 def sources_digest() -> str:
     """Hash of the sources and versions that decide what a compiled kernel does."""

@@ -1,0 +1,73 @@
+"""The event table: what happens to each patient, when, to which state; flat arrays by subject for the solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cartsim.errors import ModelError
+
+BOLUS, RATE_CHANGE = 1, 2
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """Events of S subjects, sorted by time within each subject.
+
+    Attributes
+    ----------
+    offsets : int64 (S + 1,)
+        Subject s has events offsets[s] .. offsets[s + 1] - 1.
+    time : float64 (E,), day
+    kind : int64 (E,)
+        1 adds `value` to a state; 2 changes the state's input rate by `value` per day.
+    target : int64 (E,)
+        Index of the state.
+    value : float64 (E,)
+        In the state's unit, or that unit per day.
+    """
+
+    offsets: np.ndarray
+    time: np.ndarray
+    kind: np.ndarray
+    target: np.ndarray
+    value: np.ndarray
+
+    def __post_init__(self) -> None:
+        count = len(self.time)
+        if not (len(self.kind) == len(self.target) == len(self.value) == count == self.offsets[-1]):
+            raise ModelError("event columns and offsets differ in length", value=count)
+        for first, last in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            if np.any(np.diff(self.time[first:last]) < 0):
+                raise ModelError("events of a subject must be sorted by time", value=self.time[first:last])
+        if not np.isfinite(self.time).all() or not np.isfinite(self.value).all():
+            raise ModelError("event times and amounts must be finite numbers")
+
+    @property
+    def subjects(self) -> int:
+        return len(self.offsets) - 1
+
+    def matrix(self) -> np.ndarray:
+        """Columns time, kind, target, value; float64 (E, 4)."""
+        return np.column_stack([self.time, self.kind, self.target, self.value]).astype(np.float64, order="C")
+
+
+def no_events(subjects: int = 1) -> EventTable:
+    """A table in which nothing happens."""
+    return event_table([[] for _ in range(subjects)])
+
+
+def event_table(rows: Sequence[Sequence[tuple[float, int, int, float]]]) -> EventTable:
+    """From one list of (time, kind, target, value) a subject; sorts each list by time."""
+    ordered = [sorted(events, key=lambda event: event[0]) for events in rows]
+    flat = np.array([event for events in ordered for event in events], dtype=np.float64).reshape(-1, 4)
+    offsets = np.concatenate([[0], np.cumsum([len(events) for events in ordered])]).astype(np.int64)
+    return EventTable(
+        offsets,
+        flat[:, 0].copy(),
+        flat[:, 1].astype(np.int64),
+        flat[:, 2].astype(np.int64),
+        flat[:, 3].copy(),
+    )

@@ -1,0 +1,185 @@
+"""The waist: parameters in, trajectories out. `batch` works on arrays, `simulate` by name."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from cartsim.errors import SolveError
+from cartsim.kernels.methods import Method, default_method
+from cartsim.regimen.events import EventTable, no_events
+from cartsim.spec.generate import closed_form_module, solver_module
+from cartsim.spec.model import Model
+
+STATUS = {0: "fine", 1: "step cap reached", 2: "not finite", 3: "step too small", 4: "runaway"}
+# Patients a task; results do not depend on it. Large enough that lanes stay full, small enough to share out.
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Solved rows: for each parameter row its times in order.
+
+    Attributes
+    ----------
+    outputs : float64 (rows, O), in the model's output units; NaN from the time a solve failed
+    states : float64 (rows, N)
+    offsets : int64 (n + 1,), rows of patient i are offsets[i] .. offsets[i + 1] - 1
+    status : int64 (n,), see `STATUS`
+    counts : int64 (n, 3), accepted steps, rejected steps, tiny negatives set to zero
+    """
+
+    outputs: np.ndarray
+    states: np.ndarray
+    offsets: np.ndarray
+    status: np.ndarray
+    counts: np.ndarray
+
+
+def batch(
+    model: Model,
+    parameters: np.ndarray,
+    times: np.ndarray | tuple[np.ndarray, np.ndarray],
+    *,
+    events: EventTable | None = None,
+    subject: np.ndarray | None = None,
+    start: float = 0.0,
+    method: Method | None = None,
+    threads: int = 1,
+) -> Batch:
+    """Solve the model for n parameter rows.
+
+    Parameters
+    ----------
+    parameters : float64 (n, P), all parameters in the model's order
+    times : float64 (T,) shared by all rows, or (flat, offsets) with the times of each subject; day
+    events : EventTable of the subjects, or one subject's for all
+    subject : int64 (n,), whose times and events each row uses; by default row i is subject i
+    start : float, day; when the initial state holds
+    method : Method; by default the closed form where the model has one and no events, else Rodas5P at 1e-6
+    threads : int; the result has the same bits for any number
+
+    Notes
+    -----
+    A value at the time of a dose is the one just after it. A solve that fails is a status, never an exception.
+    """
+    parameters = np.ascontiguousarray(parameters, dtype=np.float64)
+    if parameters.ndim != 2 or parameters.shape[1] != len(model.parameters):
+        raise SolveError(
+            f"parameters of {model.name} have the wrong shape",
+            value=parameters.shape,
+            limit=f"(n, {len(model.parameters)})",
+        )
+    count = len(parameters)
+    flat, time_offsets, shared = _times(times)
+    if events is None:
+        events = no_events(len(time_offsets) - 1)
+    who = _subjects(subject, count, shared, events.subjects)
+    subjects = max(len(time_offsets) - 1, events.subjects)
+    if shared and subjects > 1:
+        # Every subject reads the same times: a repeated flat copy keeps the kernels free of special cases.
+        time_offsets = np.arange(subjects + 1, dtype=np.int64) * len(flat)
+        flat = np.tile(flat, subjects)
+    event_offsets, event_rows = _events(events, subjects)
+    if len(flat) and flat.min() < start:
+        raise SolveError(
+            "an output time lies before the start", value=float(flat.min()), limit=f">= {start} day"
+        )
+    lengths = np.diff(time_offsets)[who]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    result = Batch(
+        np.empty((offsets[-1], len(model.outputs))),
+        np.empty((offsets[-1], len(model.states))),
+        offsets,
+        np.zeros(count, dtype=np.int64),
+        np.zeros((count, 3), dtype=np.int64),
+    )
+    layout = (flat, time_offsets, offsets)
+    if method is None and model.solution is not None and not len(event_rows):
+        _run(_closed_form(closed_form_module(model), parameters, who, layout, result), count, threads)
+    else:
+        method = method or default_method()
+        solver = solver_module(model, method.tableau)
+        problem = (parameters, who, *layout, event_offsets, event_rows, method.control(start))
+        _run(_integration(solver, problem, result), count, threads)
+    return result
+
+
+def _closed_form(module: ModuleType, parameters: np.ndarray, who: np.ndarray, layout: tuple, result: Batch):
+    def task(first: int, last: int) -> None:
+        module.closed_form(first, last, parameters, who, *layout, result.states)
+        module.observe(first, last, parameters, who, *layout, result.states, result.outputs)
+
+    return task
+
+
+def _integration(module: ModuleType, problem: tuple, result: Batch):
+    parameters, who, flat, time_offsets, offsets = problem[:5]
+
+    def task(first: int, last: int) -> None:
+        module.solve(first, last, problem, (result.states, result.status, result.counts))
+        module.observe(
+            first, last, parameters, who, flat, time_offsets, offsets, result.states, result.outputs
+        )
+
+    return task
+
+
+def _run(task, count: int, threads: int) -> None:
+    """Work through the patients in chunks, on `threads` cores (the kernels hold no GIL)."""
+    bounds = [(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
+    if threads <= 1 or len(bounds) <= 1:
+        for first, last in bounds:
+            task(first, last)
+        return
+    task(*bounds[0])  # compiles, once, before the threads start
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(task, first, last) for first, last in bounds[1:]]:
+            future.result()
+
+
+def _times(times: np.ndarray | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, bool]:
+    if isinstance(times, tuple):
+        flat, offsets = times
+        flat, offsets, shared = np.asarray(flat, dtype=np.float64), np.asarray(offsets, dtype=np.int64), False
+    else:
+        flat = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        offsets, shared = np.array([0, len(flat)], dtype=np.int64), True
+    rising = np.diff(flat) >= 0
+    inside = np.ones(len(rising), dtype=bool)
+    inside[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < len(flat))] - 1] = False
+    if not np.isfinite(flat).all() or not rising[inside].all():
+        raise SolveError("output times must be finite and rising within each subject")
+    return np.ascontiguousarray(flat), offsets, shared
+
+
+def _subjects(subject: np.ndarray | None, count: int, shared: bool, event_subjects: int) -> np.ndarray:
+    if subject is not None:
+        who = np.ascontiguousarray(subject, dtype=np.int64)
+        if who.shape != (count,):
+            raise SolveError("one subject index a parameter row is needed", value=who.shape, limit=(count,))
+        return who
+    if shared and event_subjects == 1:
+        return np.zeros(count, dtype=np.int64)
+    return np.arange(count, dtype=np.int64)
+
+
+def _events(events: EventTable, subjects: int) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets and rows, one subject's events repeated for all where only one is given."""
+    rows = events.matrix()
+    if events.subjects == subjects:
+        return np.ascontiguousarray(events.offsets, dtype=np.int64), rows
+    if events.subjects == 1:
+        return np.arange(subjects + 1, dtype=np.int64) * len(rows), np.tile(rows, (subjects, 1))
+    raise SolveError(
+        "events and times are for different numbers of subjects", value=(events.subjects, subjects)
+    )
+
+
+def default_threads() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

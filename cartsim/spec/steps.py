@@ -1,0 +1,171 @@
+"""The text of one integration step: stage combinations as contiguous loops, then the error of each lane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
+from cartsim.spec.model import Model
+from cartsim.spec.printing import LANES, Layout, number
+
+
+def _combination(layout: Layout, weights: Sequence[float], names: Sequence[str], start: str = "") -> str:
+    """start + sum of weight × slot, zeros left out, as text over the index k."""
+    terms = [start] if start else []
+    for weight, name in zip(weights, names, strict=False):
+        if weight != 0.0:
+            slot = f"w[{layout.slots[name]} + k]"
+            terms.append(slot if weight == 1.0 else f"{number(weight)} * {slot}")
+    return " + ".join(terms) or "0.0"
+
+
+def _over_all(size: int, lines: Iterable[str]) -> list[str]:
+    return [f"    for k in range({size * LANES}):", *(f"        {line}" for line in lines)]
+
+
+def _stage_time(layout: Layout, fraction: float) -> list[str]:
+    time, step, stage = (layout.slots[name] for name in ("TIME", "STEP", "STAGE_TIME"))
+    return [
+        f"    for lane in range({LANES}):",
+        f"        w[{stage} + lane] = w[{time} + lane] + {number(fraction)} * w[{step} + lane]",
+    ]
+
+
+def rosenbrock_step(
+    tableau: RosenbrockTableau, layout: Layout, size: int, slopes: Sequence[int], reads_time: bool
+) -> list[str]:
+    """Kernels `advance` (one step of all lanes) and `interpolate` (its dense output)."""
+    layout.take("INVERSE_ALL", size)
+    layout.take("SLOPE_ALL", size if slopes else 0)
+    slot = layout.slots
+    stages = [f"U{i}" for i in range(tableau.stages)]
+    lines = [
+        "@kernel",
+        "def advance(w):",
+        f"    for lane in range({LANES}):",
+        f"        w[{slot['SHIFT']} + lane] = w[{slot['INVERSE']} + lane] / {number(tableau.gamma)}",
+        "    factor(w)",
+        f"    for n in range({size}):",
+        f"        for lane in range({LANES}):",
+        f"            w[{slot['INVERSE_ALL']} + n * {LANES} + lane] = w[{slot['INVERSE']} + lane]",
+    ]
+    for i in slopes:
+        target = slot["SLOPE_ALL"] + i * LANES
+        lines.append(f"    for lane in range({LANES}):")
+        lines.append(
+            f"        w[{target} + lane] = w[{slot[f'slope {i}']} + lane] * w[{slot['STEP']} + lane]"
+        )
+    for i, stage in enumerate(stages):
+        if i > 0:
+            text = _combination(layout, tableau.a[i], stages, f"w[{slot['STATE']} + k]")
+            lines += _over_all(size, [f"w[{slot['STAGE']} + k] = {text}"])
+            lines += _stage_time(layout, tableau.c[i]) if reads_time else []
+            lines.append("    rhs(w)")
+        right = f"w[{slot['F']} + k]"
+        if any(tableau.C[i]):
+            right += f" + ({_combination(layout, tableau.C[i], stages)}) * w[{slot['INVERSE_ALL']} + k]"
+        if slopes and tableau.d[i] != 0.0:
+            right += f" + {number(tableau.d[i])} * w[{slot['SLOPE_ALL']} + k]"
+        lines += _over_all(size, [f"w[{slot['B']} + k] = {right}"])
+        lines.append("    backsolve(w)")
+        lines += _over_all(size, [f"w[{slot[stage]} + k] = w[{slot['X']} + k]"])
+    # Stiffly accurate: y1 is the last stage's argument plus U_s.
+    lines += _over_all(size, [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k] + w[{slot[stages[-1]]} + k]"])
+    lines.append("    judge(w)")
+    dense = [_combination(layout, row, stages) for row in tableau.dense]
+    return ["\n".join(lines), _interpolation(layout, dense)]
+
+
+def _interpolation(layout: Layout, dense: Sequence[str]) -> str:
+    slot = layout.slots
+    names = [f"d{i}" for i in range(len(dense))]
+    polynomial = names[-1]
+    for name in reversed(names[:-1]):
+        polynomial = f"({name} + theta * {polynomial})"
+    value = f"(1.0 - theta) * w[{slot['STATE']} + k] + theta * (w[{slot['NEXT']} + k] + (1.0 - theta) * {polynomial})"
+    return _interpolate_kernel(
+        [*(f"{n} = {text}" for n, text in zip(names, dense, strict=True)), f"value = {value}"]
+    )
+
+
+def _interpolate_kernel(lines: Sequence[str]) -> str:
+    return "\n".join(
+        [
+            "@kernel",
+            "def interpolate(w, lane, theta, states, row):",
+            "    clipped = 0",
+            "    for n in range(N_STATES):",
+            f"        k = n * {LANES} + lane",
+            *(f"        {line}" for line in lines),
+            "        if POSITIVE[n] and value < 0.0:",
+            "            value = 0.0",
+            "            clipped += 1",
+            "        states[row, n] = value",
+            "    return clipped",
+        ]
+    )
+
+
+def explicit_step(tableau: ExplicitTableau, layout: Layout, size: int, *, autonomous: bool) -> list[str]:
+    """Kernels `advance` and `interpolate` of an explicit Runge-Kutta pair; stages are slopes k_i."""
+    layout.take("STEP_ALL", size)
+    slot = layout.slots
+    stages = [f"U{i}" for i in range(tableau.stages)]
+    step = f"w[{slot['STEP_ALL']} + k]"
+    lines = [
+        "@kernel",
+        "def advance(w):",
+        f"    for n in range({size}):",
+        f"        for lane in range({LANES}):",
+        f"            w[{slot['STEP_ALL']} + n * {LANES} + lane] = w[{slot['STEP']} + lane]",
+    ]
+    for i, stage in enumerate(stages):
+        increment = f" + {step} * ({_combination(layout, tableau.a[i], stages)})" if i else ""
+        lines += _over_all(size, [f"w[{slot['STAGE']} + k] = w[{slot['STATE']} + k]{increment}"])
+        lines += [] if autonomous else _stage_time(layout, tableau.c[i])
+        lines.append("    rhs(w)")
+        lines += _over_all(size, [f"w[{slot[stage]} + k] = w[{slot['F']} + k]"])
+    error = _combination(layout, tableau.error, stages)
+    lines += _over_all(
+        size,
+        [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k]", f"w[{slot['STAGE']} + k] = {step} * ({error})"],
+    )
+    lines.append("    judge(w)")
+    h = f"w[{slot['STEP']} + lane]"
+    bend = _combination(layout, tableau.dense, stages)
+    dense = [
+        f"rise = w[{slot['NEXT']} + k] - w[{slot['STATE']} + k]",
+        f"r3 = {h} * w[{slot[stages[0]]} + k] - rise",
+        f"r4 = rise - {h} * w[{slot[stages[-1]]} + k] - r3",
+        f"r5 = {h} * ({bend})",
+        f"value = w[{slot['STATE']} + k] + theta * (rise + (1.0 - theta) * (r3 + theta * (r4 + (1.0 - theta) * r5)))",
+    ]
+    return ["\n".join(lines), _interpolate_kernel(dense)]
+
+
+def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -> str:
+    """Kernel `judge`: RMS error over states in units of scale + max(|y|, |y1|), and the checks of a step."""
+    slot = layout.slots
+    errors = slot["STAGE"] if explicit else slot[f"U{stages - 1}"]
+    lines = ["@kernel", "def judge(w):", f"    for lane in range({LANES}):"]
+    body = ["total = 0.0", "largest = 0.0", "lowest = 0.0"]
+    for n, state in enumerate(model.states):
+        offset = n * LANES
+        body += [
+            f"new = w[{slot['NEXT'] + offset} + lane]",
+            "size = abs(new)",
+            "largest = size if size > largest else largest",
+            f"old = abs(w[{slot['STATE'] + offset} + lane])",
+            f"part = w[{errors + offset} + lane] / ({number(state.scale)} + (old if old > size else size))",
+            "total += part * part",
+        ]
+        if state.positive:
+            body += [f"low = new * {number(1.0 / state.scale)}", "lowest = low if low < lowest else lowest"]
+    body += [
+        f"w[{slot['ERROR']} + lane] = np.sqrt(total / {len(model.states)})",
+        f"w[{slot['LARGEST']} + lane] = largest",
+        f"w[{slot['LOWEST']} + lane] = lowest",
+    ]
+    if explicit:
+        body.append(f"w[{slot['PIVOT']} + lane] = 1.0")
+    return "\n".join([*lines, *(f"        {line}" for line in body)])
