@@ -127,7 +127,7 @@ def log_constant(df):
 
 @kernel
 def log_cdf_difference(low, high, df):
-    """log(F(high) - F(low)) in the lower tail by symmetry; a quadrature of the density where they nearly touch."""
+    """log(F(high) - F(low)), in the lower tail by symmetry; by quadrature where the two nearly touch."""
     if not low < high:
         return -math.inf
     if low > 0.0:
@@ -138,6 +138,7 @@ def log_cdf_difference(low, high, df):
         left = math.exp(log_density(middle - reach, df) - centre)
         right = math.exp(log_density(middle + reach, df) - centre)
         return log_constant(df) + centre + math.log((high - low) * (5.0 * left + 8.0 + 5.0 * right) / 18.0)
+    log_low = log_cdf(low, df)
     if high <= 0.0:
         log_high = log_cdf(high, df)
         if log_high == -math.inf:
