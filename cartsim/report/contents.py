@@ -117,7 +117,7 @@ class ReportContents:
     draws: Mapping[str, DataFrame] = field(default_factory=dict)
     priors: DataFrame | None = None
     warnings: Sequence[str] = ()
-    gate_limits: Mapping[str, float] = GATE_LIMITS
+    gate_limits: Mapping[str, float] = field(default_factory=lambda: GATE_LIMITS)
 
     def __post_init__(self) -> None:
         if isinstance(self.labels, str) or isinstance(self.warnings, str):
