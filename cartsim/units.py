@@ -1,4 +1,4 @@
-"""Units of measurement: days, transgene copies, cells and DNA; used where data enter and leave, never inside."""
+"""Units of measurement: days, transgene copies, cells and DNA; used where data enter and leave."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _DEFINITIONS = (
     "cells = [cell_number] = cell",
     "ug_gDNA = microgram",
     "IU = [international_unit]",
+    "well = [culture_well]",
     "cell_index = [cell_index] = CI",
     "index = []",
     f"month = {MONTH_DAYS} * day",

@@ -67,7 +67,7 @@ def test_an_unknown_unit_is_named_with_the_value_and_what_is_allowed(unit):
 
 
 def test_the_explicit_conversion_needs_white_cells_and_vector_copies():
-    # 50 copies/ug at one copy a cell is 1.65 cells/uL at 5,000 white cells/uL, 0.03 at 100 (50/151,500 of them).
+    # 50 copies/ug at one copy a cell: 1.65 cells/uL at 5,000 white cells/uL, 0.03 at 100 (inference notes).
     assert cells_per_ul(50.0, 5000.0, 1.0) == pytest.approx(1.65, abs=0.005)
     assert cells_per_ul(50.0, 100.0, 1.0) == pytest.approx(0.033, abs=0.0005)
     assert cells_per_ul(50.0, 5000.0, 2.0) == pytest.approx(1.65 / 2, abs=0.005)
