@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cartsim.errors import SolveError
+from cartsim.errors import CartsimWarning, ModelError, SolveError
 from cartsim.kernels.methods import Method, default_method
+from cartsim.models import load_model
 from cartsim.regimen.events import EventTable, no_events
+from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.spec.generate import closed_form_module, solver_module
 from cartsim.spec.model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 STATUS = {0: "fine", 1: "step cap reached", 2: "not finite", 3: "step too small", 4: "runaway"}
 # Patients a task; results do not depend on it. Large enough that lanes stay full, small enough to share out.
@@ -183,3 +192,194 @@ def _events(events: EventTable, subjects: int) -> tuple[np.ndarray, np.ndarray]:
 def default_threads() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """What the model says of n patients at T times.
+
+    Attributes
+    ----------
+    subjects : tuple of str, length n
+    times : float64 (T,), day
+    values : float64 (n, T, O), the outputs, in `output_names` order; NaN where a solve failed
+    states : float64 (n, T, N), in `state_names` order
+    status : int64 (n,), 0 is fine, otherwise see `cartsim.simulate.STATUS`
+    parameters : float64 (n, P), what was simulated
+    """
+
+    model: Model
+    subjects: tuple[str, ...]
+    times: np.ndarray
+    values: np.ndarray
+    states: np.ndarray
+    status: np.ndarray
+    parameters: np.ndarray
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return self.model.output_names
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        return self.model.state_names
+
+    def output(self, name: str) -> np.ndarray:
+        """One output by name, float64 (n, T)."""
+        if name not in self.output_names:
+            raise ModelError(
+                f"model {self.model.name} has no such output", value=name, limit=", ".join(self.output_names)
+            )
+        return self.values[:, :, self.output_names.index(name)]
+
+    def state(self, name: str) -> np.ndarray:
+        """One state by name, float64 (n, T)."""
+        if name not in self.state_names:
+            raise ModelError(
+                f"model {self.model.name} has no such state", value=name, limit=", ".join(self.state_names)
+            )
+        return self.states[:, :, self.state_names.index(name)]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a patient and time: subject, time, the outputs, then the states (`state_` in front)."""
+        import pandas as pd
+
+        count, length = len(self.subjects), len(self.times)
+        columns = {"subject": np.repeat(self.subjects, length), "time": np.tile(self.times, count)}
+        columns |= {name: self.output(name).ravel() for name in self.output_names}
+        columns |= {f"state_{name}": self.state(name).ravel() for name in self.state_names}
+        return pd.DataFrame(columns)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Outputs and states as variables over (subject, time) with units; status and parameters beside them."""
+        import xarray as xr
+
+        variables = {
+            item.name if kind == "output" else f"state_{item.name}": (
+                ("subject", "time"),
+                getattr(self, kind)(item.name),
+                {"units": item.unit, "long_name": item.meaning},
+            )
+            for kind, items in (("output", self.model.outputs), ("state", self.model.states))
+            for item in items
+        }
+        variables["status"] = (("subject",), self.status)
+        variables["parameters"] = (("subject", "parameter"), self.parameters)
+        return xr.Dataset(
+            variables,
+            coords={
+                "subject": list(self.subjects),
+                "time": ("time", self.times, {"units": "day"}),
+                "parameter": list(self.model.parameter_names),
+            },
+            attrs={"model": self.model.name, "source": str(self.model.source)},
+        )
+
+
+def simulate(
+    model: Model | str,
+    *,
+    times: Sequence[float] | np.ndarray,
+    parameters: Mapping[str, float] | pd.DataFrame | None = None,
+    dose: float | None = None,
+    regimen: Regimen | Sequence[Regimen] | None = None,
+    scenario: str | None = None,
+    start: float = 0.0,
+    method: Method | None = None,
+    threads: int | None = None,
+) -> Trajectories:
+    """Simulate one patient or a cohort by name.
+
+    Parameters
+    ----------
+    model : Model, or the name or file of one
+    times : day, rising, >= start; a value at the time of a dose is the one just after it
+    parameters : values by name; or a table with one row a patient and parameters as columns. What is not named
+        keeps the scenario's or the model's own value
+    dose : amount infused at `start`, in the unit of the model's infusion state (CAR+ cells); by default the
+        model's published dose; 0 for none
+    regimen : a Regimen for everyone or one for each patient, instead of `dose`
+    scenario : a published scenario or parameter set of the model, by name
+    method : Rodas4, Rodas5P or DormandPrince with its tolerance; by default the closed form where the model
+        has one, else Rodas5P(rtol=1e-8)
+    threads : cores to use; all by default. Results do not depend on it
+
+    Raises
+    ------
+    ModelError
+        For unknown names, or a dose the model cannot take.
+
+    Warns
+    -----
+    CartsimWarning
+        If solves failed, with how many and why; the values from there on are NaN.
+    """
+    model = load_model(model) if isinstance(model, str) else model
+    base = model.vector(scenario=scenario)
+    subjects, table = _parameter_rows(model, base, parameters)
+    events = _doses(model, dose, regimen, len(table), start)
+    grid = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    if method is None and (model.solution is None or len(events.time)):
+        method = default_method(1e-8)
+    solved = batch(
+        model, table, grid, events=events, start=start, method=method, threads=threads or default_threads()
+    )
+    _warn_of_failures(model, solved.status)
+    shape = (len(table), len(grid), -1)
+    return Trajectories(
+        model,
+        subjects,
+        grid,
+        solved.outputs.reshape(shape),
+        solved.states.reshape(shape),
+        solved.status,
+        table,
+    )
+
+
+def _parameter_rows(
+    model: Model, base: np.ndarray, parameters: Mapping[str, float] | pd.DataFrame | None
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Subject names and float64 (n, P)."""
+    if parameters is None or isinstance(parameters, Mapping):
+        table = base[None].copy()
+        for name, value in (parameters or {}).items():
+            table[0, model.index(name)] = value
+        return ("1",), table
+    columns = [name for name in parameters.columns if name != "subject"]
+    table = np.tile(base, (len(parameters), 1))
+    for name in columns:
+        table[:, model.index(name)] = parameters[name].to_numpy(dtype=np.float64)
+    labels = parameters["subject"] if "subject" in parameters.columns else parameters.index
+    return tuple(str(label) for label in labels), table
+
+
+def _doses(
+    model: Model,
+    dose: float | None,
+    regimen: Regimen | Sequence[Regimen] | None,
+    count: int,
+    start: float,
+) -> EventTable:
+    if regimen is not None and dose is not None:
+        raise ModelError("give either a dose or a regimen, not both", value=dose)
+    if regimen is None:
+        amount = model.dose if dose is None else dose
+        doses = Regimen.single(amount, time=start) if amount else Regimen()
+        return events_of(model, [doses])
+    if isinstance(regimen, Regimen):
+        return events_of(model, [regimen])
+    if len(regimen) != count:
+        raise ModelError("one regimen a patient is needed", value=len(regimen), limit=count)
+    return events_of(model, regimen)
+
+
+def _warn_of_failures(model: Model, status: np.ndarray) -> None:
+    failed = status[status != 0]
+    if len(failed):
+        reasons = ", ".join(f"{STATUS[code]}: {(failed == code).sum()}" for code in np.unique(failed))
+        warnings.warn(
+            f"{len(failed)} of {len(status)} solves of {model.name} failed ({reasons}); their values are NaN",
+            CartsimWarning,
+            stacklevel=3,
+        )

@@ -63,7 +63,10 @@ class State:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One constant of a patient, with its prior in physical units; `value` is the prior's median."""
+    """One constant of a patient, with its prior in physical units; `value` is the prior's median unless said.
+
+    `fixed` marks what the paper did not estimate; `default` is a value that differs from the prior's median.
+    """
 
     name: str
     unit: str
@@ -71,10 +74,11 @@ class Parameter:
     prior: Any
     source: Source
     fixed: bool = field(default=False, kw_only=True)
+    default: float | None = field(default=None, kw_only=True)
 
     @property
     def value(self) -> float:
-        return float(self.prior.median)
+        return float(self.prior.median if self.default is None else self.default)
 
 
 @dataclass(frozen=True)
