@@ -1,0 +1,79 @@
+"""`cartsim models`: the shipped models, or one model with its parameters, units, priors and sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from cartsim.spec.model import Model
+
+
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="A model's name or the path of a model file; all if left out.")
+    ] = None,
+) -> None:
+    """List the models, or show one with its states, parameters, priors and sources."""
+    from rich.console import Console
+
+    from cartsim.models import load_model, model_names
+
+    console = Console()
+    if name is None:
+        console.print(_overview([load_model(known) for known in model_names()]))
+        return
+    model = load_model(name)
+    console.print(f"[bold]{model.name}[/bold]  {model.source}")
+    if model.source.population:
+        console.print(f"studied in: {model.source.population}")
+    if model.dose is not None:
+        console.print(f"published dose: {model.dose:g}, into {model.infusion}")
+    if model.scenarios:
+        console.print(f"scenarios (--scenario): {', '.join(model.scenarios)}")
+    for table in (_quantities("outputs", model.outputs), _quantities("states", model.states)):
+        console.print(table)
+    console.print(_parameters(model))
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _overview(known: list[Model]) -> Table:
+    table = _table("models", "name", "states", "outputs", "source")
+    for model in known:
+        table.add_row(
+            model.name, str(len(model.states)), ", ".join(model.output_names), model.source.citation
+        )
+    return table
+
+
+def _quantities(title: str, items: tuple) -> Table:
+    table = _table(title, "name", "unit", "meaning")
+    for item in items:
+        table.add_row(item.name, item.unit, item.meaning)
+    return table
+
+
+def _parameters(model: Model) -> Table:
+    table = _table("parameters", "name", "value", "unit", "meaning", "prior", "source")
+    for parameter in model.parameters:
+        belief = "fixed" if parameter.fixed else parameter.prior.describe(parameter.unit)
+        table.add_row(
+            parameter.name,
+            f"{parameter.value:.4g}",
+            parameter.unit,
+            parameter.meaning,
+            belief,
+            str(parameter.source),
+        )
+    return table

@@ -1,0 +1,29 @@
+"""What `import cartsim` offers by name."""
+
+import subprocess
+import sys
+
+import cartsim
+
+
+def test_every_public_name_of_the_waist_exists() -> None:
+    for name in ("load_model", "simulate", "Model", "Trajectories", "Regimen", "Dose", "priors", "Rodas5P"):
+        assert getattr(cartsim, name) is not None
+
+
+def test_simulate_stays_the_function_after_its_file_was_imported() -> None:
+    code = (
+        "import cartsim; from cartsim.simulate import batch; import cartsim.simulate; "
+        "print(callable(cartsim.simulate), callable(batch))"
+    )
+    answer = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert answer.stdout.split() == ["True", "True"], answer.stderr
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    try:
+        cartsim.no_such_thing  # noqa: B018 - the access is the test
+    except AttributeError as error:
+        assert "load_model" in str(error)
+    else:
+        raise AssertionError("an unknown name must not exist")
