@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -220,20 +221,20 @@ def load_generated(text: str) -> ModuleType:
 
 def solver_module(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> ModuleType:
     """The compiled solver of a model; compilation happens at the first solve on this machine."""
-    return load_generated(_solver_text_cached(model, tableau))
+    return load_generated(_text_of(model, tableau.name, lambda: solver_text(model, tableau)))
 
 
 def closed_form_module(model: Model) -> ModuleType:
     """The compiled closed form of a model that has one."""
-    return load_generated(closed_form_text(model))
+    return load_generated(_text_of(model, "closed form", lambda: closed_form_text(model)))
 
 
 _TEXTS: dict[tuple[int, str], tuple[Model, str]] = {}
 
 
-def _solver_text_cached(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> str:
+def _text_of(model: Model, kind: str, write: Callable[[], str]) -> str:
     """Texts by model identity: models hold functions and are not hashable by value."""
-    key = (id(model), tableau.name)
+    key = (id(model), kind)
     if key not in _TEXTS or _TEXTS[key][0] is not model:
-        _TEXTS[key] = (model, solver_text(model, tableau))
+        _TEXTS[key] = (model, write())
     return _TEXTS[key][1]
