@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from cartsim.errors import DataError, Finding
 
 _DELIMITERS = (",", ";", "\t")
+_HASH_ID = re.compile(r"\s*#\s*ID\b", re.IGNORECASE)
 _EXCEL = {".xlsx", ".xlsm"}
 _UNREADABLE = {
     ".xls": "save it as .xlsx or .csv",
@@ -101,8 +103,8 @@ def _decoded(content: bytes, file: str, encoding: str | None) -> tuple[str, list
 
 
 def _is_content(line: str) -> bool:
-    """False for empty lines and comments."""
-    return bool(line.strip()) and not line.lstrip().startswith("#")
+    """False for empty lines and comments; "#ID" begins a header, not a comment."""
+    return bool(line.strip()) and (not line.lstrip().startswith("#") or bool(_HASH_ID.match(line)))
 
 
 def _delimiter(text: str, file: str) -> str:
@@ -132,11 +134,11 @@ def _text_records(text: str, delimiter: str, file: str) -> list[tuple[int, list[
     records = []
     try:
         for row, cells in enumerate(reader, start=1):
-            if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
+            if any(cell.strip() for cell in cells) and (_is_content(cells[0]) or not cells[0].strip()):
                 records.append((row, [cell.strip() for cell in cells]))
     except csv.Error as fault:
         raise DataError(
-            [Finding(f"the row cannot be split into cells: {fault}", file, row=len(records) + 1)]
+            [Finding(f"the row cannot be split into cells: {fault}", file, row=reader.line_num)]
         ) from fault
     return records
 
@@ -173,7 +175,7 @@ def _excel_records(
     records = []
     for row, values in enumerate(book[name].iter_rows(values_only=True), start=1):
         cells = [_cell_text(value) for value in values]
-        if any(cells) and not cells[0].startswith("#"):
+        if any(cells) and (_is_content(cells[0]) or not cells[0]):
             records.append((row, cells))
     book.close()
     return records, notes
