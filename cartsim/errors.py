@@ -96,3 +96,13 @@ class DataError(CartsimError):
         lines = "\n".join(f"  {finding}" for finding in self.findings)
         count = len(self.findings)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the input\n{lines}")
+
+
+class ConfigError(CartsimError):
+    """A settings file that cannot be used; carries every fault at once as (key, what) in `faults`."""
+
+    def __init__(self, file: str, faults: Sequence[tuple[str, str]]) -> None:
+        self.file, self.faults = file, tuple(faults)
+        lines = "\n".join(f"  {file}, key {key}: {what}" for key, what in self.faults)
+        count = len(self.faults)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the settings\n{lines}")

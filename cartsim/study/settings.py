@@ -1,0 +1,112 @@
+"""What a fit.toml may say: its keys, their types and limits; every fault is reported with file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from cartsim.errors import CartsimError, ConfigError
+
+FILE = "fit.toml"
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused, nothing can be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataSettings(Strict):
+    """Where the patient table is and how it is read."""
+
+    file: str | None = None
+    release: str | None = None
+    environment: str = "CARTSIM_REAL_DATA"
+    sha256: Sha256 | None = None
+    read: dict[str, Any] = Field(default_factory=dict)
+    subjects: list[str] | None = None
+    after_day: Annotated[float, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DataSettings:
+        if (self.file is None) == (self.release is None):
+            raise ValueError(
+                "give either file (in the fit folder) or release (a file name of a public release)"
+            )
+        return self
+
+
+class Sensitivity(Strict):
+    """One variation of the fit: reading options that replace those of `data.read`."""
+
+    name: Sentence
+    read: dict[str, Any]
+
+
+class Budget(Strict):
+    """What the run is expected to cost at most."""
+
+    minutes: Annotated[float, Field(gt=0, strict=False)]
+    cores: Annotated[int, Field(ge=1)] = 2
+
+
+class FitSettings(Strict):
+    """A whole fit.toml."""
+
+    title: Sentence
+    description: str = ""
+    simulated: bool = False
+    show_observations: bool = True
+    model: Sentence
+    seed: Annotated[int, Field(ge=0)]
+    data: DataSettings
+    priors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    fixed: dict[str, Annotated[float, Field(strict=False)]] = Field(default_factory=dict)
+    errors: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    sampler: dict[str, Any] = Field(default_factory=dict)
+    gates: dict[str, Any] = Field(default_factory=dict)
+    nca: dict[str, Any] = Field(default_factory=dict)
+    sensitivity: list[Sensitivity] = Field(default_factory=list)
+    budget: Budget | None = None
+
+
+def read_settings(folder: Path) -> FitSettings:
+    """The checked fit.toml of a fit folder.
+
+    Raises
+    ------
+    ConfigError
+        With every fault at once, each naming file and key.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise CartsimError(
+            "no such fit folder" if not folder.is_dir() else f"the folder holds no {FILE}",
+            value=str(folder),
+            remedy="give a folder such as fits/six_patients",
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [("(whole file)", f"not valid TOML: {error}")]) from None
+    try:
+        return FitSettings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(str(path), [_fault(item) for item in error.errors()]) from None
+
+
+def _fault(item: Any) -> tuple[str, str]:
+    """Key and sentence of one of pydantic's findings."""
+    key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
+    if item["type"] == "extra_forbidden":
+        return key, "unknown key"
+    if item["type"] == "missing":
+        return key, "missing"
+    text = item["msg"].removeprefix("Value error, ")
+    value = item.get("input")
+    return key, text if isinstance(value, dict | list) else f"{text} (value {value!r})"
