@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,68 +73,90 @@ def batch(
 
     Notes
     -----
-    A value at the time of a dose is the one just after it. A solve that fails is a status, never an exception.
+    A value at the time of a dose is the one just after it. A failed solve is a status, never an exception.
     """
-    parameters = np.ascontiguousarray(parameters, dtype=np.float64)
-    if parameters.ndim != 2 or parameters.shape[1] != len(model.parameters):
-        raise SolveError(
-            f"parameters of {model.name} have the wrong shape",
-            value=parameters.shape,
-            limit=f"(n, {len(model.parameters)})",
-        )
-    count = len(parameters)
+    parameters, width = np.ascontiguousarray(parameters, dtype=np.float64), len(model.parameters)
+    if parameters.ndim != 2 or parameters.shape[1] != width:
+        raise SolveError("parameters have the wrong shape", value=parameters.shape, limit=f"(n, {width})")
     flat, time_offsets, shared = _times(times)
     if events is None:
         events = no_events(len(time_offsets) - 1)
-    who = _subjects(subject, count, shared, events.subjects)
+    who = _subjects(subject, len(parameters), shared, events.subjects)
     subjects = max(len(time_offsets) - 1, events.subjects)
     if shared and subjects > 1:
         # Every subject reads the same times: a repeated flat copy keeps the kernels free of special cases.
         time_offsets = np.arange(subjects + 1, dtype=np.int64) * len(flat)
         flat = np.tile(flat, subjects)
-    event_offsets, event_rows = _events(events, subjects)
-    if len(flat) and flat.min() < start:
-        raise SolveError(
-            "an output time lies before the start", value=float(flat.min()), limit=f">= {start} day"
+    plan = Plan(model, flat, time_offsets, *_events(events, subjects), start, method)
+    return plan.solve(parameters, who, threads)
+
+
+def plan_one(
+    model: Model,
+    times: np.ndarray,
+    *,
+    events: EventTable | None = None,
+    start: float = 0.0,
+    method: Method | None = None,
+) -> Plan:
+    """Check the times and events of one subject once, for a fit that solves them many thousand times."""
+    flat, time_offsets, _ = _times(times)
+    return Plan(model, flat, time_offsets, *_events(events or no_events(), 1), start, method)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Checked times and events of some subjects, ready for `solve`; made by `plan_one` and `batch`."""
+
+    model: Model
+    times: np.ndarray
+    time_offsets: np.ndarray
+    event_offsets: np.ndarray
+    event_rows: np.ndarray
+    start: float
+    method: Method | None
+
+    def __post_init__(self) -> None:
+        if len(self.times) and self.times.min() < self.start:
+            first = float(self.times.min())
+            raise SolveError(
+                "an output time lies before the start", value=first, limit=f">= {self.start} day"
+            )
+
+    def solve(self, parameters: np.ndarray, subject: np.ndarray | None = None, threads: int = 1) -> Batch:
+        """Solve parameter rows (n, P) for the subjects (n,) they name, by default all for the first."""
+        model, count = self.model, len(parameters)
+        if subject is None:
+            subject, length = np.zeros(count, dtype=np.int64), len(self.times)
+            offsets = np.arange(0, (count + 1) * length, length) if length else np.zeros(count + 1, np.int64)
+        else:
+            lengths = np.diff(self.time_offsets)[subject]
+            offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        result = Batch(
+            np.empty((offsets[-1], len(model.outputs))),
+            np.empty((offsets[-1], len(model.states))),
+            offsets,
+            np.zeros(count, dtype=np.int64),
+            np.zeros((count, 3), dtype=np.int64),
         )
-    lengths = np.diff(time_offsets)[who]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    result = Batch(
-        np.empty((offsets[-1], len(model.outputs))),
-        np.empty((offsets[-1], len(model.states))),
-        offsets,
-        np.zeros(count, dtype=np.int64),
-        np.zeros((count, 3), dtype=np.int64),
-    )
-    layout = (flat, time_offsets, offsets)
-    if method is None and model.solution is not None and not len(event_rows):
-        _run(_closed_form(closed_form_module(model), parameters, who, layout, result), count, threads)
-    else:
-        method = method or default_method()
-        solver = solver_module(model, method.tableau)
-        problem = (parameters, who, *layout, event_offsets, event_rows, method.control(start))
-        _run(_integration(solver, problem, result), count, threads)
-    return result
+        layout = (self.times, self.time_offsets, offsets)
+        if self.method is None and model.solution is not None and not len(self.event_rows):
+            module, problem = closed_form_module(model), None
+        else:
+            method = self.method or default_method()
+            module = solver_module(model, method.tableau)
+            events = (self.event_offsets, self.event_rows, method.control(self.start))
+            problem = (parameters, subject, *layout, *events)
 
+        def task(first: int, last: int) -> None:
+            if problem is None:
+                module.closed_form(first, last, parameters, subject, *layout, result.states)
+            else:
+                module.solve(first, last, problem, (result.states, result.status, result.counts))
+            module.observe(first, last, parameters, subject, *layout, result.states, result.outputs)
 
-def _closed_form(module: ModuleType, parameters: np.ndarray, who: np.ndarray, layout: tuple, result: Batch):
-    def task(first: int, last: int) -> None:
-        module.closed_form(first, last, parameters, who, *layout, result.states)
-        module.observe(first, last, parameters, who, *layout, result.states, result.outputs)
-
-    return task
-
-
-def _integration(module: ModuleType, problem: tuple, result: Batch):
-    parameters, who, flat, time_offsets, offsets = problem[:5]
-
-    def task(first: int, last: int) -> None:
-        module.solve(first, last, problem, (result.states, result.status, result.counts))
-        module.observe(
-            first, last, parameters, who, flat, time_offsets, offsets, result.states, result.outputs
-        )
-
-    return task
+        _run(task, count, threads)
+        return result
 
 
 def _run(task, count: int, threads: int) -> None:
@@ -152,12 +173,9 @@ def _run(task, count: int, threads: int) -> None:
 
 
 def _times(times: np.ndarray | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, bool]:
-    if isinstance(times, tuple):
-        flat, offsets = times
-        flat, offsets, shared = np.asarray(flat, dtype=np.float64), np.asarray(offsets, dtype=np.int64), False
-    else:
-        flat = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        offsets, shared = np.array([0, len(flat)], dtype=np.int64), True
+    shared = not isinstance(times, tuple)
+    flat = np.atleast_1d(np.asarray(times if shared else times[0], dtype=np.float64))
+    offsets = np.asarray([0, len(flat)] if shared else times[1], dtype=np.int64)
     rising = np.diff(flat) >= 0
     inside = np.ones(len(rising), dtype=bool)
     inside[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < len(flat))] - 1] = False
@@ -172,9 +190,8 @@ def _subjects(subject: np.ndarray | None, count: int, shared: bool, event_subjec
         if who.shape != (count,):
             raise SolveError("one subject index a parameter row is needed", value=who.shape, limit=(count,))
         return who
-    if shared and event_subjects == 1:
-        return np.zeros(count, dtype=np.int64)
-    return np.arange(count, dtype=np.int64)
+    one = shared and event_subjects == 1
+    return np.zeros(count, dtype=np.int64) if one else np.arange(count, dtype=np.int64)
 
 
 def _events(events: EventTable, subjects: int) -> tuple[np.ndarray, np.ndarray]:
@@ -251,7 +268,7 @@ class Trajectories:
         return pd.DataFrame(columns)
 
     def to_xarray(self) -> xr.Dataset:
-        """Outputs and states as variables over (subject, time) with units; status and parameters beside them."""
+        """Outputs and states as variables over (subject, time) with units; status and parameters too."""
         import xarray as xr
 
         variables = {
@@ -294,7 +311,7 @@ def simulate(
     ----------
     model : Model, or the name or file of one
     times : day, rising, >= start; a value at the time of a dose is the one just after it
-    parameters : values by name; or a table with one row a patient and parameters as columns. What is not named
+    parameters : values by name; or a table, one row a patient, parameters as columns. What is not named
         keeps the scenario's or the model's own value
     dose : amount infused at `start`, in the unit of the model's infusion state (CAR+ cells); by default the
         model's published dose; 0 for none
@@ -355,11 +372,7 @@ def _parameter_rows(
 
 
 def _doses(
-    model: Model,
-    dose: float | None,
-    regimen: Regimen | Sequence[Regimen] | None,
-    count: int,
-    start: float,
+    model: Model, dose: float | None, regimen: Regimen | Sequence[Regimen] | None, count: int, start: float
 ) -> EventTable:
     if regimen is not None and dose is not None:
         raise ModelError("give either a dose or a regimen, not both", value=dose)
