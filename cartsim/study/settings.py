@@ -97,10 +97,10 @@ def read_settings(folder: Path) -> FitSettings:
     try:
         return FitSettings.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(str(path), [_fault(item) for item in error.errors()]) from None
+        raise ConfigError(str(path), [fault_of(item) for item in error.errors()]) from None
 
 
-def _fault(item: Any) -> tuple[str, str]:
+def fault_of(item: Any) -> tuple[str, str]:
     """Key and sentence of one of pydantic's findings."""
     key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
     if item["type"] == "extra_forbidden":

@@ -1,0 +1,21 @@
+"""`cartsim recipe`: make the simulated patient table of a fit folder from its recorded recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def recipe(
+    folder: Annotated[Path, typer.Argument(help="A fit folder with a recipe.toml.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; default data.csv in the folder.")] = None,
+) -> None:
+    """Simulate the patient table that a fit folder's recipe describes."""
+    from cartsim.data.write import replace_text
+    from cartsim.study.recipe import read_recipe, simulated_table
+
+    target = out or folder / "data.csv"
+    replace_text(target, simulated_table(read_recipe(folder)))
+    typer.echo(f"wrote {target} (SIMULATED)")
