@@ -54,7 +54,7 @@ def test_the_data_come_from_one_place_only(tmp_path: Path) -> None:
 
 
 def test_broken_toml_is_reported_with_its_line(tmp_path: Path) -> None:
-    assert "line 2" in faults_of(tmp_path, "\ntitle = ")["(whole file)"]
+    assert "line 2" in faults_of(tmp_path, "\ntitle = = 1\n")["(whole file)"]
 
 
 def test_a_folder_without_settings_is_a_plain_sentence(tmp_path: Path) -> None:
