@@ -137,6 +137,16 @@ class ReportContents:
                 )
 
     @property
+    def banners(self) -> tuple[str, ...]:
+        """The labels as printed; the short `SIMULATED` in full."""
+        return tuple(SIMULATED if label.strip().upper() == "SIMULATED" else label for label in self.labels)
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """The labels as they fit into the corner of a figure."""
+        return tuple("SIMULATED DATA" if label == SIMULATED else label for label in self.banners)
+
+    @property
     def subjects(self) -> tuple[str, ...]:
         """Patients in the order of the gates table, as text."""
         return tuple(str(subject) for subject in self.gates["subject"])

@@ -57,12 +57,12 @@ def contraction_map(parameters: DataFrame, *, title: str = "") -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(False)
     bar = figure.colorbar(mesh, ax=axes, aspect=30, pad=0.02)
-    bar.set_label("Contraction (0 = prior only, 1 = known)")
+    bar.set_label("Contraction")
     bar.outline.set_visible(False)
     if blind:
         mark = Line2D(
             [], [], ls="none", marker="x", mew=1.4, color=VERMILION, label="not informed by the data"
         )
         figure.legend(handles=[mark], loc="outside lower left")
-    headline(figure, title or "Contraction: what the data taught, by patient and parameter")
+    headline(figure, title or "Contraction: what the data taught (0: the prior only, 1: all)")
     return figure

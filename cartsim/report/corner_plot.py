@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import NullFormatter
 
-from cartsim.report.style import BLUE, drawn, sheet, wide
-from cartsim.report.wording import exact, parameter_label, power_of_ten
+from cartsim.report.style import BLUE, decades, drawn, plain, sheet, wide
+from cartsim.report.wording import parameter_label
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,6 +36,13 @@ def corner_plot(draws: DataFrame, *, subject: str, units: Mapping[str, str] | No
     figure = sheet(side, side, layout=None)
     remark = f"\n(constant, left out: {', '.join(still)})" if still else ""
     figure.suptitle(f"{subject}: joint posterior{remark}", x=0.99, y=0.965, ha="right", va="top", fontsize=15)
+    figure.text(
+        *(0.99, 0.935 - 0.02 * bool(still)),
+        "contours hold 50% and 90% of the draws\ndashed: 5%, median, 95%",
+        ha="right",
+        va="top",
+        fontsize=11,
+    )
     if not moving or len(draws) <= len(moving):
         figure.text(0.5, 0.5, "too few draws for a corner plot", ha="center")
         return figure
@@ -62,7 +70,7 @@ def corner_plot(draws: DataFrame, *, subject: str, units: Mapping[str, str] | No
     return figure
 
 
-def _library():  # noqa: ANN202
+def _library() -> Callable[..., Figure]:
     """Load corner, whose import of arviz announces arviz's own plans."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -77,19 +85,22 @@ def _label(name: str, unit: object) -> str:
 def _tidy(figure: Figure, scales: list[str]) -> None:
     """Write ticks as the other figures do: plain numbers, no minor ticks, no grid."""
     count = len(scales)
-    for index, axes in enumerate(figure.axes):
+    for index, axes in enumerate(list(figure.axes)):
         row, column = divmod(index, count)
-        axes.grid(False)
         if column > row:
+            axes.remove()
             continue
+        axes.grid(False)
         _ticks(axes.xaxis, scales[column], row == count - 1)
         if column < row:
             _ticks(axes.yaxis, scales[row], column == 0)
 
 
-def _ticks(axis, scale: str, shown: bool) -> None:  # noqa: ANN001
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_locator(LogLocator(numticks=5) if scale == "log" else MaxNLocator(3, prune="lower"))
-    write = power_of_ten if scale == "log" else exact
-    axis.set_major_formatter(FuncFormatter(write if shown else lambda *_: ""))
+def _ticks(axis: Axis, scale: str, shown: bool) -> None:
+    if scale == "log":
+        decades(axis, 4)
+    else:
+        plain(axis, 3)
+    if not shown:
+        axis.set_major_formatter(NullFormatter())
     axis.set_tick_params(labelsize=9.0, rotation=45 if axis.axis_name == "x" else 0)

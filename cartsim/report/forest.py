@@ -56,7 +56,7 @@ def _panel(axes: Axes, table: DataFrame, subjects: list[str]) -> None:
     if {"prior_lower", "prior_upper"} <= set(table.columns):
         low, high = table["prior_lower"].iloc[0], table["prior_upper"].iloc[0]
         if np.isfinite([low, high]).all():
-            axes.axvspan(low, high, color=PALE, alpha=0.8, lw=0, zorder=0)
+            axes.axvspan(low, high, color=PALE, alpha=0.65, lw=0, zorder=0)
             ends = [min(ends[0], low), max(ends[1], high)]
     for known, tint, fill in ((True, BLUE, BLUE), (False, GREY, "white")):
         some = table[informed == known]
@@ -72,7 +72,8 @@ def _panel(axes: Axes, table: DataFrame, subjects: list[str]) -> None:
     axes.set_yticks(range(len(subjects)), subjects, fontsize=8 if few else 6)
     axes.set_ylim(len(subjects) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
-    axes.set_title(parameter_label(str(table["name"].iloc[0]), table["unit"].iloc[0]), fontsize=9)
+    name = parameter_label(str(table["name"].iloc[0]), table["unit"].iloc[0])
+    axes.set_title(name if few else name.replace(" (", "\n("), fontsize=9 if few or len(name) < 22 else 7)
 
 
 def _keys(parameters: DataFrame) -> list[Line2D | Patch]:

@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cartsim.report.marks import INTERVAL, LEFT, QUANTIFIED, RIGHT, draw_limits, sample_keys
-from cartsim.report.style import GREY, INK, VERMILION, colour, decades, drawn, headline, shape, sheet
+from cartsim.report.style import GREY, INK, VERMILION, colour, decades, drawn, headline, plain, shape, sheet
 from cartsim.report.time_axis import compressed_key, split_days
-from cartsim.report.wording import labelled, quantity
+from cartsim.report.wording import labelled, number, quantity
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+FAR = 1e-4  # of the smallest sample: predictions below it are drawn at this edge
+NINETY = {"color": GREY, "lw": 0.8, "ls": (0, (4, 3))}
 FEW = 8  # patients that still get a colour and a marker of their own
 
 
@@ -53,6 +55,8 @@ def goodness_of_fit(gof: DataFrame, *, output: str, unit: str = "", title: str =
     keys = [key for key in sample_keys(set(table["censoring"]), limits=False) if key.get_label() != "sample"]
     if len(subjects) <= FEW:
         keys = [_dots(index, len(subjects), label=name) for index, name in enumerate(subjects)] + keys
+    if len(residuals):
+        keys.append(Line2D([], [], **NINETY, label="90% of a standard normal"))
     figure.legend(handles=[*keys, *compressed_key(end)], loc="outside lower left", ncols=4)
     headline(figure, title or f"{quantity(output)}: goodness of fit")
     return figure
@@ -65,8 +69,13 @@ def _dots(index: int, count: int, label: str | None = None) -> Line2D:
 def _look(index: int, count: int) -> dict[str, object]:
     few = count <= FEW
     return {
-        **{"marker": shape(index, count), "ls": "none", "ms": 4.8 if few else 3.2},
-        **{"color": colour(index, count), "mec": "white", "mew": 0.4, "alpha": 0.9 if few else 0.55},
+        "marker": shape(index, count),
+        "ls": "none",
+        "ms": 4.8 if few else 3.2,
+        "color": colour(index, count),
+        "mec": "white",
+        "mew": 0.4,
+        "alpha": 0.9 if few else 0.55,
     }
 
 
@@ -77,11 +86,18 @@ def _scatter(axes: Axes, table: DataFrame, subjects: list[str], x: str, y: str) 
 
 
 def _predictions(axes: Axes, table: DataFrame, subjects: list[str], unit: str) -> None:
-    known = table[table["censoring"] == QUANTIFIED]
-    _scatter(axes, known, subjects, "predicted", "observed")
+    observed = table["observed"].to_numpy(float)
+    edge = None
+    if len(observed) and (observed > 0).all():
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        edge = observed.min() * FAR
+        if (table["predicted"] < edge).any():
+            axes.set_xlabel(f"{labelled('predicted', unit)}; below {number(edge, 2)} at the edge")
+            table = table.assign(predicted=table["predicted"].clip(lower=edge))
+    _scatter(axes, table[table["censoring"] == QUANTIFIED], subjects, "predicted", "observed")
     limits = table[table["censoring"].isin([LEFT, RIGHT])]
-    limits = limits.assign(lower=limits["observed"], upper=limits["observed"])
-    draw_limits(axes, limits, "predicted")
+    draw_limits(axes, limits, "predicted", lower="observed", upper="observed")
     between = table[table["censoring"] == INTERVAL]
     if len(between) and {"lower_limit", "upper_limit"} <= set(table.columns):
         axes.vlines(
@@ -90,19 +106,14 @@ def _predictions(axes: Axes, table: DataFrame, subjects: list[str], unit: str) -
     seen = table[["observed", "predicted"]].to_numpy(float)
     seen = seen[np.isfinite(seen)]
     if len(seen):
-        log = bool((seen > 0).all())
-        if log:
-            axes.set_xscale("log")
-            axes.set_yscale("log")
-            decades(axes.xaxis)
-            decades(axes.yaxis)
-            ends = seen[seen >= seen.max() * 1e-8].min() / 2.0, seen.max() * 2.0
-        else:
-            ends = seen.min(), seen.max()
+        ends = (seen.min() / 2.0, seen.max() * 2.0) if edge is not None else (seen.min(), seen.max())
         axes.plot(ends, ends, color=GREY, lw=1.0, zorder=1)
         axes.set_xlim(ends)
         axes.set_ylim(ends)
-    axes.set_xlabel(labelled("predicted", unit))
+    for axis in (axes.xaxis, axes.yaxis):
+        (decades if edge is not None else plain)(axis)
+    if not axes.get_xlabel():
+        axes.set_xlabel(labelled("predicted", unit))
     axes.set_ylabel(labelled("observed", unit))
     axes.set_title("Observed vs predicted: near the line?")
 
@@ -110,7 +121,7 @@ def _predictions(axes: Axes, table: DataFrame, subjects: list[str], unit: str) -
 def _residuals(axes: Axes, table: DataFrame, subjects: list[str], across: str, reach: float) -> None:
     axes.axhline(0.0, color=INK, lw=0.9)
     for level in (-1.645, 1.645):  # 90% of a standard normal lie between
-        axes.axhline(level, color=GREY, lw=0.8, ls=(0, (4, 3)))
+        axes.axhline(level, **NINETY)
     _scatter(axes, table, subjects, across, "residual")
     axes.set_ylim(-reach, reach)
     axes.set_ylabel("Standardised residual")
@@ -126,7 +137,9 @@ def _quantiles(axes: Axes, table: DataFrame, subjects: list[str], reach: float) 
         axes.set_ylabel("Standardised residual")
         axes.set_title("Residuals vs normal quantiles: on the line?")
         return
-    axes.hist(table["residual"], bins=15, range=(-reach, reach), density=True, color=GREY, alpha=0.6)
+    axes.hist(
+        table["residual"], bins=int(4 * reach), range=(-reach, reach), density=True, color=GREY, alpha=0.6
+    )
     line = np.linspace(-reach, reach, 121)
     axes.plot(line, np.exp(-0.5 * line**2) / np.sqrt(2.0 * np.pi), color=INK, lw=1.0)
     axes.set_xlabel("Standardised residual")

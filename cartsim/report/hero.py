@@ -35,5 +35,5 @@ def hero(contents: ReportContents, *, output: str) -> Figure:
         limit=contents.limits.get(output),
         title=f"{quantity(output)}: samples, posterior median and 90% bands",
     )
-    stamp(figure, contents.labels)
+    stamp(figure, contents.stamps)
     return figure

@@ -58,7 +58,7 @@ def individual_fits(
         subject = subjects[index]
         _panel(axes, samples[samples["subject"] == subject], curves[curves["subject"] == subject], limit)
         lowest = index + columns >= len(subjects)
-        split_days(axes, end, label=lowest)
+        split_days(axes, end, label=index // columns == rows - 1)
         axes.tick_params(labelbottom=lowest)
         remark = (remarks or {}).get(subject, "")
         axes.set_title(f"{subject}  ({remark})" if remark else subject, fontsize=9.5)

@@ -66,19 +66,20 @@ def _panel(axes: Axes, before: np.ndarray, after: list[np.ndarray]) -> None:
     high = max([inner[-1], *(values.max() for values in after if len(values))])
     if not low < high:
         low, high = low - 0.5, high + 0.5
-    if wide(low, high):
-        edges = np.geomspace(low, high, BINS + 1)
+    log = wide(low, high)
+    edges = (np.geomspace if log else np.linspace)(low, high, BINS + 1)
+    if log:
         axes.set_xscale("log")
-        decades(axes.xaxis, 5)
-    else:
-        edges = np.linspace(low, high, BINS + 1)
-        plain(axes.xaxis)
     axes.hist(before, bins=edges, weights=np.full(len(before), 1.0 / len(before)), color=GREY, alpha=0.35)
     for k, values in enumerate(after):
         share = np.full(len(values), 1.0 / max(1, len(values)))
         axes.hist(
             values, bins=edges, weights=share, histtype="step", color=colour(k, len(after)), lw=1.2, alpha=0.9
         )
+    if log:
+        decades(axes.xaxis, 5)
+    else:
+        plain(axes.xaxis)
     axes.set_yticks([])
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)

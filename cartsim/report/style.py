@@ -12,6 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from PIL import Image
 
 from cartsim.report.wording import exact, power_of_ten
 
@@ -55,6 +56,7 @@ RC = {
     "svg.hashsalt": "cartsim",
     "svg.fonttype": "path",
 }
+_BETWEEN = ((1.0, 3.0), (1.0, 2.0, 5.0))  # ticks within a decade: narrow panels, wide panels
 
 P = ParamSpec("P")
 
@@ -90,7 +92,11 @@ def stamp(figure: Figure, labels: Sequence[str]) -> None:
     if labels:
         text = Text(
             *(0.995, 0.995, " · ".join(labels)),
-            **{"ha": "right", "va": "top", "fontsize": 8, "fontweight": "bold", "color": VERMILION},
+            ha="right",
+            va="top",
+            fontsize=8,
+            fontweight="bold",
+            color=VERMILION,
             transform=figure.transFigure,
         )
         text.set_in_layout(False)
@@ -98,9 +104,14 @@ def stamp(figure: Figure, labels: Sequence[str]) -> None:
 
 
 def decades(axis: Axis, most: int = 8) -> None:
-    """Tick a log axis at powers of ten, at most `most` of them, written 0.1, 1, 10, 100, 10³."""
-    axis.set_major_locator(LogLocator(numticks=most))
-    axis.set_major_formatter(FuncFormatter(power_of_ten))
+    """Tick a log axis at powers of ten, or between them where it spans less than two of them.
+
+    Call after the data are drawn; at most `most` ticks, written 0.1, 1, 10, 100, 10³.
+    """
+    low, high = axis.get_view_interval()
+    short = low > 0 and high < 100.0 * low
+    axis.set_major_locator(LogLocator(subs=_BETWEEN[most > 5] if short else (1.0,), numticks=most))
+    axis.set_major_formatter(FuncFormatter(exact if short else power_of_ten))
     axis.set_minor_locator(NullLocator())  # minor ticks would take more time than all other drawing
 
 
@@ -113,7 +124,7 @@ def plain(axis: Axis, most: int = 4) -> None:
 
 def wide(low: float, high: float) -> bool:
     """Say whether values from `low` to `high` are positive and span enough for a log axis."""
-    return 0.0 < low and high > 20.0 * low
+    return low > 0.0 and high > 20.0 * low
 
 
 def colour(index: int, count: int) -> str:
@@ -127,18 +138,23 @@ def shape(index: int, count: int) -> str:
 
 
 def png(figure: Figure, dpi: int = 144) -> bytes:
-    """Render a figure as PNG bytes that depend on the figure only."""
-    return _render(figure, format="png", dpi=dpi, metadata={"Software": "cartsim"})
+    """Render a figure as PNG bytes that depend on the figure only; 256 colours keep the page small."""
+    buffer = _render(figure, format="png", dpi=dpi)
+    small = io.BytesIO()
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def svg(figure: Figure) -> bytes:
     """Render a figure as SVG bytes that depend on the figure only (no date, no random ids)."""
-    return _render(figure, format="svg", dpi=144, metadata={"Date": None, "Creator": "cartsim"})
+    return _render(figure, format="svg", metadata={"Date": None, "Creator": "cartsim"}).getvalue()
 
 
-def _render(figure: Figure, **how: object) -> bytes:
+def _render(figure: Figure, **how: object) -> io.BytesIO:
     buffer = io.BytesIO()
     with matplotlib.rc_context(RC):
         figure.savefig(buffer, **how)
     figure.set_layout_engine("none")  # laid out by now; the next format keeps the places and saves the time
-    return buffer.getvalue()
+    buffer.seek(0)
+    return buffer

@@ -51,7 +51,7 @@ def trajectory(table: DataFrame, *, units: Mapping[str, str] | None = None, titl
             axes.set_visible(False)
             continue
         _panel(axes, table, outputs[index], subjects)
-        split_days(axes, end, label=index // columns == rows - 1 or index + columns >= len(outputs))
+        split_days(axes, end, label=index // columns == rows - 1)
         axes.set_ylabel(labelled(outputs[index], (units or {}).get(outputs[index])))
     keys = list(compressed_key(end))
     if 1 < len(subjects) <= len(CYCLE):
@@ -61,8 +61,7 @@ def trajectory(table: DataFrame, *, units: Mapping[str, str] | None = None, titl
         ]
     if keys:
         figure.legend(handles=keys, loc="outside lower left", ncols=5 if columns == 2 else 3)
-    if title:
-        headline(figure, title)
+    headline(figure, title or "Simulated courses")
     return figure
 
 

@@ -7,8 +7,29 @@ import re
 
 ABSENT = "–"
 _NAMES = {
-    **{"car": "CAR", "t": "T", "dna": "DNA", "pcr": "PCR", "crp": "CRP", "bcma": "BCMA", "sbcma": "sBCMA"},
-    **{"il2": "IL-2", "il6": "IL-6", "il10": "IL-10", "il15": "IL-15", "ifng": "IFN-γ", "tnf": "TNF"},
+    "car": "CAR",
+    "t": "T",
+    "dna": "DNA",
+    "pcr": "PCR",
+    "crp": "CRP",
+    "bcma": "BCMA",
+    "sbcma": "sBCMA",
+    "il2": "IL-2",
+    "il6": "IL-6",
+    "il10": "IL-10",
+    "il15": "IL-15",
+    "ifng": "IFN-γ",
+    "tnf": "TNF",
+    "cmax": "Cmax",
+    "tmax": "Tmax",
+    "clast": "Clast",
+    "tlast": "Tlast",
+    "auc": "AUC",
+    "auclast": "AUClast",
+    "blq": "BLQ",
+    "lloq": "LLOQ",
+    "cv": "CV",
+    "n": "n",
 }
 
 
@@ -16,7 +37,7 @@ def quantity(name: str) -> str:
     """Write a snake_case name as a reader says it: `car_transgene` becomes `CAR transgene`."""
     words = [_NAMES.get(word, word) for word in str(name).split("_") if word]
     text = " ".join(words)
-    return text[:1].upper() + text[1:] if text[:2].islower() else text
+    return text[:1].upper() + text[1:] if len(text) > 1 and text[:2].islower() else text
 
 
 def unit_text(unit: object) -> str:

@@ -73,8 +73,14 @@ def fabricate(patients: int = 6, *, seed: int = 7, show: bool = True, days=DAYS)
         bands.append(
             pd.DataFrame(
                 {
-                    **{"subject": subject, "output": OUTPUT, "time": grid, "median": middle, "lower": low},
-                    **{"upper": high, "predictive_lower": new_low, "predictive_upper": new_high},
+                    "subject": subject,
+                    "output": OUTPUT,
+                    "time": grid,
+                    "median": middle,
+                    "lower": low,
+                    "upper": high,
+                    "predictive_lower": new_low,
+                    "predictive_upper": new_high,
                 }
             )
         )
@@ -82,13 +88,15 @@ def fabricate(patients: int = 6, *, seed: int = 7, show: bool = True, days=DAYS)
         gof.append(
             pd.DataFrame(
                 {
-                    **{"subject": subject, "output": OUTPUT, "time": times, "censoring": blq.astype(int)},
-                    **{"observed": np.where(blq, LLOQ, level), "lower_limit": np.where(blq, 0.0, level)},
-                    **{
-                        "upper_limit": np.where(blq, LLOQ, level),
-                        "predicted": predicted,
-                        "residual": residual,
-                    },
+                    "subject": subject,
+                    "output": OUTPUT,
+                    "time": times,
+                    "censoring": blq.astype(int),
+                    "observed": np.where(blq, LLOQ, level),
+                    "lower_limit": np.where(blq, 0.0, level),
+                    "upper_limit": np.where(blq, LLOQ, level),
+                    "predicted": predicted,
+                    "residual": residual,
                 }
             )
         )
@@ -105,8 +113,12 @@ def fabricate(patients: int = 6, *, seed: int = 7, show: bool = True, days=DAYS)
                     "prior": [
                         f"log-normal, median {PARAMETERS[n][0]:g}, log-SD {PARAMETERS[n][1]:g}" for n in NAMES
                     ],
-                    **{"median": median, "lower": lower, "upper": upper},
-                    **{"mean": theta.mean(0), "sd": theta.std(0), "contraction": contraction},
+                    "median": median,
+                    "lower": lower,
+                    "upper": upper,
+                    "mean": theta.mean(0),
+                    "sd": theta.std(0),
+                    "contraction": contraction,
                     "informed": contraction >= 0.1,
                     "r_hat": 1.0 + 0.004 * rng.random(7) + (0.012 if not passed else 0.0),
                     "ess_bulk": rng.uniform(900, 4000, 7) * (1.0 if passed else 0.2),
@@ -136,7 +148,7 @@ def fabricate(patients: int = 6, *, seed: int = 7, show: bool = True, days=DAYS)
     everyone = pd.concat(observed, ignore_index=True)
     return ReportContents(
         title="Six simulated BCMA patients, Stein 2019 model",
-        description="The transgene level of each patient was fitted on its own with the model of Stein et al. "
+        description="Each patient was fitted alone with the model of Stein et al. "
         "(2019): exponential expansion up to the peak, then a fast and a slow decline.",
         labels=(SIMULATED,) if show else (),
         run={
@@ -187,8 +199,13 @@ def _summary(everyone: pd.DataFrame) -> pd.DataFrame:
     count, blq = len(everyone), int((everyone["censoring"] == 1).sum())
     return pd.DataFrame(
         {
-            **{"output": [OUTPUT], "unit": [UNIT], "patients": [everyone["subject"].nunique()]},
-            **{"samples": [count], "BLQ": [blq], "% BLQ": [100 * blq / count], "LLOQ": [LLOQ]},
+            "output": [OUTPUT],
+            "unit": [UNIT],
+            "patients": [everyone["subject"].nunique()],
+            "samples": [count],
+            "BLQ": [blq],
+            "% BLQ": [100 * blq / count],
+            "LLOQ": [LLOQ],
         }
     )
 

@@ -1,0 +1,123 @@
+"""The report as one HTML page that needs no network: tables, sentences and embedded figures."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from cartsim.report.contents import ReportContents
+from cartsim.report.plates import Plate
+from cartsim.report.tables import by_parameter, grid, parameter_rows
+
+TEMPLATES = ("report.html", "parts.html", "style.html")
+SECTIONS = (
+    ("result", "Result of the run"),
+    ("fits", "Fit by patient"),
+    ("parameters", "Parameters"),
+    ("data", "Data"),
+    ("nca", "Cellular-kinetics endpoints (NCA)"),
+    ("diagnostics", "Diagnostics"),
+    ("run", "What was run"),
+    ("reading", "How to read this report"),
+)
+FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A figure as drawn: the plate and its PNG, or None where the page would grow too large."""
+
+    plate: Plate
+    png: bytes | None
+
+    @property
+    def source(self) -> Markup:
+        """The picture as a data address that needs no file and no network."""
+        return Markup("data:image/png;base64,") + base64.b64encode(self.png or b"").decode("ascii")
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, from the PNG's header (bytes 16-19)."""
+        return struct.unpack(">I", (self.png or b"")[16:20])[0]
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, from the PNG's header (bytes 20-23)."""
+        return struct.unpack(">I", (self.png or b"")[20:24])[0]
+
+
+def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
+    """Give the page as text.
+
+    Parameters
+    ----------
+    contents : ReportContents
+    figures : sequence of Printed
+        In reading order; each goes to its plate's section.
+    """
+    rows = parameter_rows(contents.parameters, contents.gate_limits)
+    gates = [
+        {"subject": str(row.subject), "passed": bool(row.passed), "line": str(row.line)}
+        for row in contents.gates.itertuples(index=False)
+    ]
+    sections = {
+        section: [figure for figure in figures if figure.plate.section == section] for section in FIGURES
+    }
+    shown = contents.show_observations
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            contents=contents,
+            toc=SECTIONS,
+            banners=contents.banners,
+            paragraphs=_paragraphs(contents.description),
+            gates=gates,
+            missed=[gate["subject"] for gate in gates if not gate["passed"]],
+            uninformed=[row for row in rows if not row.informed],
+            rows=rows,
+            groups=by_parameter(rows),
+            single=len({row.subject for row in rows}) == 1,
+            data=None if contents.data_summary is None else grid(contents.data_summary),
+            nca=None if contents.nca is None or not shown else grid(contents.nca),
+            nca_summary=None if contents.nca_summary is None else grid(contents.nca_summary),
+            figures=sections,
+            run=_flat(contents.run),
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Templates shipped beside this file; every value is escaped, a missing one is an error."""
+    folder = files("cartsim.report") / "templates"
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEMPLATES}
+    return Environment(
+        loader=DictLoader(texts),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def _flat(run: Mapping[str, object]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each entry with its value, or its named values where it is a mapping."""
+    return [
+        (
+            str(key),
+            [(str(name), str(item)) for name, item in value.items()]
+            if isinstance(value, Mapping)
+            else [("", str(value))],
+        )
+        for key, value in run.items()
+    ]
