@@ -97,6 +97,9 @@ class DataError(CartsimError):
         count = len(self.findings)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the input\n{lines}")
 
+    def __reduce__(self) -> tuple:
+        return type(self), (self.findings,)  # so that it travels back from a worker process
+
 
 class ConfigError(CartsimError):
     """A settings file that cannot be used; carries every fault at once as (key, what) in `faults`."""
@@ -106,3 +109,6 @@ class ConfigError(CartsimError):
         lines = "\n".join(f"  {file}, key {key}: {what}" for key, what in self.faults)
         count = len(self.faults)
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the settings\n{lines}")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.file, self.faults)  # so that it travels back from a worker process
