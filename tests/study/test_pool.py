@@ -11,7 +11,7 @@ import pytest
 from cartsim.errors import CartsimError, ConfigError, DataError, Finding
 from cartsim.study.pool import Progress, run_all
 
-# A worker imports the task by name; a test file is not importable there, so the tasks get a file of their own.
+# A worker imports the task by name; a test file is not importable there, so the tasks get their own file.
 TASKS = """
 import os, time
 from dataclasses import dataclass
