@@ -152,7 +152,7 @@ class Plan:
             if problem is None:
                 module.closed_form(first, last, parameters, subject, *layout, result.states)
             else:
-                module.solve(first, last, problem, (result.states, result.status, result.counts))
+                module.solve(first, last, *problem, result.states, result.status, result.counts)
             module.observe(first, last, parameters, subject, *layout, result.states, result.outputs)
 
         _run(task, count, threads)

@@ -1,36 +1,34 @@
-"""Eight patients in step: each lane has its own clock, step size, doses and outputs, and is refilled when done.
+"""Eight patients in step: each lane has its own clock, step, doses and outputs, and is refilled when done.
 
-Nothing here depends on a lane's neighbours, so a patient's result has the same bits in any cohort and with any
-number of threads. A solve never raises; it ends with a status. The text of this file is compiled once per
+Nothing here depends on a lane's neighbours, so a patient's result has the same bits in any cohort and with
+any number of threads. A solve never raises; it ends with a status. The text of this file is compiled once per
 model, below the model's own generated kernels (see `model_slot` for the names it uses).
+
+What runs at every step (`plan`, `advance`, `verdict`, `take`) works on all lanes at once in the workspace;
+what happens rarely (outputs due, doses, a new patient) is done lane by lane for lanes that ask for it.
 """
 
 # <model slot>
 from cartsim.kernels.jit import kernel
 from cartsim.kernels.model_slot import (
-    ERROR,
+    CLOCK,
     EXTINCT,
-    INVERSE,
+    FLOOR,
     LANES,
-    LARGEST,
-    LOWEST,
     N_PARAMETERS,
     N_STATES,
     N_SWITCHES,
     NEXT,
     ORDER,
     PARAMETER,
-    PIVOT,
-    POSITIVE,
     RATE,
     RATE_SLOT,
     SIZE,
     STATE,
-    STEP,
     SWITCH,
     SWITCH_TIME,
-    TIME,
     advance,
+    dense,
     interpolate,
     np,
     prepare,
@@ -38,198 +36,269 @@ from cartsim.kernels.model_slot import (
 
 # </model slot>
 
+# Slots of the clock, one number a lane each; the generated kernels know the first seven.
+TIME, STEP, INVERSE, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in range(7))
+PLAN, STOP, DUE, END, NOW, TAKEN, ASKS, ACCEPTED, REJECTED, CLIPPED = (
+    CLOCK + k * LANES for k in range(7, 17)
+)
+
 FINE, STEP_CAP, NOT_FINITE, STEP_TOO_SMALL, RUNAWAY = 0, 1, 2, 3, 4
 BOLUS, RATE_CHANGE = 1, 2
 RUNAWAY_LIMIT = 1e100
-# A positive state may end a step this many absolute tolerances below zero; it is then set to zero and counted.
+# A positive state may end a step this many absolute tolerances below zero; it is then zeroed and counted.
 NEGATIVE_ALLOWED = 10.0
 SMALLEST_PIVOT = 1e-12
 
-# Columns of `lanes` (whole numbers of each lane) and of `clock` (its times).
-PATIENT, NEXT_TIME, LAST_TIME, NEXT_EVENT, LAST_EVENT, ACCEPTED, REJECTED, CLIPPED, ROW = range(9)
-STOP, PLAN, END = 0, 1, 2
+# Columns of `index`: whole numbers of each lane.
+PATIENT, NEXT_TIME, LAST_TIME, NEXT_EVENT, LAST_EVENT, ROW = range(6)
+# Entries of `control`.
+RTOL, START, FIRST_STEP, MAX_STEP, MAX_STEPS, FIXED_STEP = range(6)
 
 
 @kernel
-def write_state(w, lane, states, row):
-    for k in range(N_STATES):
-        states[row, k] = w[STATE + k * LANES + lane]
+def plan(w, control):
+    """Each lane's next step, cut to hit its next stop exactly. An idle lane steps on the spot."""
+    longest, fixed = control[MAX_STEP], control[FIXED_STEP]
+    for lane in range(LANES):
+        planned = w[PLAN + lane]
+        planned = longest if planned > longest else planned
+        planned = fixed if fixed > 0.0 else planned
+        left = w[STOP + lane] - w[TIME + lane]
+        step = left if planned >= left * (1.0 - 1e-10) else planned
+        w[STEP + lane] = step
+        w[INVERSE + lane] = 1.0 / step
 
 
 @kernel
-def stop_here(w, lane, lanes, clock, problem, results):
+def verdict(w, control):
+    """Which lanes take their step, the size of the next, and which lanes ask for attention.
+
+    Returns whether any lane asks, and whether any has an output due inside its step.
+    """
+    rtol, cap, fixed = control[RTOL], control[MAX_STEPS], control[FIXED_STEP] > 0.0
+    asking, due = 0.0, 0.0
+    for lane in range(LANES):
+        error, h, before = w[ERROR + lane] / rtol, w[STEP + lane], w[TIME + lane]
+        fourth = np.sqrt(np.sqrt(error))
+        if ORDER == 4:
+            root = fourth
+        else:  # error**(3/16), near enough to error**(1/5) for a step size and three square roots cheap
+            eighth = np.sqrt(fourth)
+            root = eighth * np.sqrt(eighth)
+        wanted = 0.9 / root
+        sound = (w[LOWEST + lane] >= -NEGATIVE_ALLOWED * rtol) & (w[PIVOT + lane] > SMALLEST_PIVOT)
+        good = ((error <= 1.0) & sound) | (fixed & (error == error))
+        grown = h * (5.0 if wanted > 5.0 else (0.2 if wanted < 0.2 else wanted))
+        # A step cut to hit a stop says nothing against the longer one that was planned.
+        grown = w[PLAN + lane] if (h < w[PLAN + lane]) & (grown < w[PLAN + lane]) else grown
+        shrunk = h * (0.5 if error <= 1.0 else (wanted if (wanted > 0.1) & (wanted < 1.0) else 0.1))
+        next_plan = grown if good else shrunk
+        at_stop = h == w[STOP + lane] - before
+        now = w[STOP + lane] if at_stop else before + h
+        steps = w[ACCEPTED + lane] + w[REJECTED + lane]
+        stuck = next_plan < 4e-16 * abs(before) + 1e-30
+        inside = good & (w[DUE + lane] <= now)
+        asks = inside | (good & at_stop) | (w[LARGEST + lane] > RUNAWAY_LIMIT) | stuck | (steps >= cap)
+        w[ERROR + lane] = error
+        w[PLAN + lane] = next_plan
+        w[NOW + lane] = now if good else before
+        w[TAKEN + lane] = 1.0 if good else 0.0
+        w[ASKS + lane] = 1.0 if asks else 0.0
+        w[ACCEPTED + lane] += 1.0 if good else 0.0
+        w[REJECTED + lane] += 0.0 if good else 1.0
+        asking += 1.0 if asks else 0.0
+        due += 1.0 if inside else 0.0
+    return asking > 0.0, due > 0.0
+
+
+@kernel
+def take(w):
+    """Move the lanes whose step was good to its end; tiny negatives and extinct populations become zero."""
+    for n in range(N_STATES):
+        floor, extinct = FLOOR[n], EXTINCT[n]
+        for lane in range(LANES):
+            k = n * LANES + lane
+            value = w[NEXT + k]
+            below = value < floor
+            value = floor if below else value
+            value = 0.0 if value < extinct else value
+            good = w[TAKEN + lane] > 0.0
+            w[STATE + k] = value if good else w[STATE + k]
+            w[CLIPPED + lane] += 1.0 if below & good else 0.0
+    for lane in range(LANES):
+        w[TIME + lane] = w[NOW + lane]
+
+
+@kernel
+def outputs_inside(w, lane, index, times, states):
+    """Write the outputs due within this lane's step, before its end if that is a stop."""
+    before, now, h = w[TIME + lane], w[NOW + lane], w[STEP + lane]
+    at_stop = now == w[STOP + lane]
+    position, row, last = index[lane, NEXT_TIME], index[lane, ROW], index[lane, LAST_TIME]
+    while position < last and (times[position] < now or (times[position] == now and not at_stop)):
+        w[CLIPPED + lane] += interpolate(w, lane, (times[position] - before) / h, states, row)
+        position += 1
+        row += 1
+    index[lane, NEXT_TIME], index[lane, ROW] = position, row
+    w[DUE + lane] = times[position] if position < last else np.inf
+
+
+@kernel
+def stop_here(w, lane, index, times, events, first_step, states):
     """At a stop: apply doses, raise switches, write outputs due now, and find the next stop."""
-    parameters, subject, times, time_offsets, row_offsets, event_offsets, events, control = problem
-    states, status, counts = results
     now = w[TIME + lane]
-    while lanes[lane, NEXT_EVENT] < lanes[lane, LAST_EVENT] and events[lanes[lane, NEXT_EVENT], 0] <= now:
-        event = lanes[lane, NEXT_EVENT]
+    event, last_event = index[lane, NEXT_EVENT], index[lane, LAST_EVENT]
+    while event < last_event and events[event, 0] <= now:
         target = int(events[event, 2])
         if events[event, 1] == BOLUS:
             w[STATE + target * LANES + lane] += events[event, 3]
         elif events[event, 1] == RATE_CHANGE and RATE_SLOT[target] >= 0:
             w[RATE + RATE_SLOT[target] * LANES + lane] += events[event, 3]
-        lanes[lane, NEXT_EVENT] += 1
-    while lanes[lane, NEXT_TIME] < lanes[lane, LAST_TIME] and times[lanes[lane, NEXT_TIME]] <= now:
-        write_state(w, lane, states, lanes[lane, ROW])
-        lanes[lane, NEXT_TIME] += 1
-        lanes[lane, ROW] += 1
-    stop = clock[lane, END]
-    if lanes[lane, NEXT_EVENT] < lanes[lane, LAST_EVENT]:
-        stop = min(stop, events[lanes[lane, NEXT_EVENT], 0])
+        event += 1
+    index[lane, NEXT_EVENT] = event
+    position, last_time = index[lane, NEXT_TIME], index[lane, LAST_TIME]
+    while position < last_time and times[position] <= now:
+        for k in range(N_STATES):
+            states[index[lane, ROW], k] = w[STATE + k * LANES + lane]
+        position += 1
+        index[lane, ROW] += 1
+    index[lane, NEXT_TIME] = position
+    w[DUE + lane] = times[position] if position < last_time else np.inf
+    stop = w[END + lane]
+    if event < last_event:
+        stop = min(stop, events[event, 0])
     for k in range(N_SWITCHES):
         switch = w[SWITCH_TIME + k * LANES + lane]
         w[SWITCH + k * LANES + lane] = 1.0 if switch <= now else 0.0
         if switch > now:
             stop = min(stop, switch)
-    clock[lane, STOP] = stop
-    clock[lane, PLAN] = min(clock[lane, PLAN], control[2])
+    w[STOP + lane] = stop
+    w[PLAN + lane] = min(w[PLAN + lane], first_step)
 
 
 @kernel
-def load(w, lane, patient, lanes, clock, problem, results):
-    """Put a patient into a lane, at the start time with the doses due then."""
-    parameters, subject, times, time_offsets, row_offsets, event_offsets, events, control = problem
+def load(
+    w, lane, patient, index, parameters, subject, times, time_offsets, row_offsets, event_offsets, control
+):
+    """Put a patient into a lane at the start time."""
     who = subject[patient]
-    lanes[lane, PATIENT] = patient
-    lanes[lane, NEXT_TIME], lanes[lane, LAST_TIME] = time_offsets[who], time_offsets[who + 1]
-    lanes[lane, NEXT_EVENT], lanes[lane, LAST_EVENT] = event_offsets[who], event_offsets[who + 1]
-    lanes[lane, ACCEPTED] = lanes[lane, REJECTED] = lanes[lane, CLIPPED] = 0
-    lanes[lane, ROW] = row_offsets[patient]
+    index[lane, PATIENT] = patient
+    index[lane, NEXT_TIME], index[lane, LAST_TIME] = time_offsets[who], time_offsets[who + 1]
+    index[lane, NEXT_EVENT], index[lane, LAST_EVENT] = event_offsets[who], event_offsets[who + 1]
+    index[lane, ROW] = row_offsets[patient]
     for k in range(N_PARAMETERS):
         w[PARAMETER + k * LANES + lane] = parameters[patient, k]
     for k in range(N_STATES):
         if RATE_SLOT[k] >= 0:
             w[RATE + RATE_SLOT[k] * LANES + lane] = 0.0
     prepare(w, lane)
-    w[TIME + lane] = control[1]
-    clock[lane, PLAN] = control[2]
-    clock[lane, END] = control[1]
-    if lanes[lane, LAST_TIME] > lanes[lane, NEXT_TIME]:
-        clock[lane, END] = times[lanes[lane, LAST_TIME] - 1]
-    stop_here(w, lane, lanes, clock, problem, results)
+    w[TIME + lane] = w[END + lane] = control[START]
+    w[PLAN + lane] = control[FIRST_STEP]
+    w[ACCEPTED + lane] = w[REJECTED + lane] = w[CLIPPED + lane] = 0.0
+    if index[lane, LAST_TIME] > index[lane, NEXT_TIME]:
+        w[END + lane] = times[index[lane, LAST_TIME] - 1]
 
 
 @kernel
-def finish(w, lane, code, lanes, results):
-    """Record how a patient ended; what a failed one did not reach is NaN."""
-    states, status, counts = results
-    patient = lanes[lane, PATIENT]
+def finish(w, lane, code, index, states, status, counts):
+    """Record how a patient ended; what a failed one did not reach is NaN. The lane becomes idle."""
+    patient = index[lane, PATIENT]
     status[patient] = code
-    counts[patient, 0] = lanes[lane, ACCEPTED]
-    counts[patient, 1] = lanes[lane, REJECTED]
-    counts[patient, 2] = lanes[lane, CLIPPED]
-    while lanes[lane, NEXT_TIME] < lanes[lane, LAST_TIME]:
+    counts[patient, 0] = int(w[ACCEPTED + lane])
+    counts[patient, 1] = int(w[REJECTED + lane])
+    counts[patient, 2] = int(w[CLIPPED + lane])
+    for row in range(index[lane, ROW], index[lane, ROW] + index[lane, LAST_TIME] - index[lane, NEXT_TIME]):
         for k in range(N_STATES):
-            states[lanes[lane, ROW], k] = np.nan
-        lanes[lane, NEXT_TIME] += 1
-        lanes[lane, ROW] += 1
-    lanes[lane, PATIENT] = -1
+            states[row, k] = np.nan
+    index[lane, PATIENT] = -1
+    w[TIME + lane], w[PLAN + lane], w[STOP + lane] = 0.0, 1e-9, np.inf
+    w[DUE + lane] = w[END + lane] = np.inf
 
 
 @kernel
-def plan_steps(w, lanes, clock, control):
-    """Each lane's next step, cut to hit its next stop exactly."""
-    for lane in range(LANES):
-        if lanes[lane, PATIENT] >= 0:
-            planned = control[5] if control[5] > 0.0 else min(clock[lane, PLAN], control[3])
-            left = clock[lane, STOP] - w[TIME + lane]
-            w[STEP + lane] = left if planned >= left * (1.0 - 1e-10) else planned
-        else:
-            w[STEP + lane] = 1.0
-        w[INVERSE + lane] = 1.0 / w[STEP + lane]
-
-
-@kernel
-def commit(w, lane, lanes, clock, problem, results):
-    """Take a good step: outputs inside it, the new state, and the stop if it was reached."""
-    parameters, subject, times, time_offsets, row_offsets, event_offsets, events, control = problem
-    states, status, counts = results
-    before, h = w[TIME + lane], w[STEP + lane]
-    at_stop = h == clock[lane, STOP] - before
-    now = clock[lane, STOP] if at_stop else before + h
-    while lanes[lane, NEXT_TIME] < lanes[lane, LAST_TIME]:
-        due = times[lanes[lane, NEXT_TIME]]
-        if due > now or (at_stop and due >= now):
-            break
-        lanes[lane, CLIPPED] += interpolate(w, lane, (due - before) / h, states, lanes[lane, ROW])
-        lanes[lane, NEXT_TIME] += 1
-        lanes[lane, ROW] += 1
-    for k in range(N_STATES):
-        value = w[NEXT + k * LANES + lane]
-        if POSITIVE[k] and value < 0.0:
-            value = 0.0
-            lanes[lane, CLIPPED] += 1
-        if EXTINCT[k] > 0.0 and value < EXTINCT[k]:
-            value = 0.0
-        w[STATE + k * LANES + lane] = value
-    w[TIME + lane] = now
-    lanes[lane, ACCEPTED] += 1
-    if at_stop:
-        stop_here(w, lane, lanes, clock, problem, results)
-
-
-@kernel
-def settle(w, lane, lanes, clock, problem, results):
-    """Judge a lane's step, take or refuse it and set the next size; returns a status, or -1 to go on."""
-    control = problem[7]
-    error, h = w[ERROR + lane] / control[0], w[STEP + lane]
-    sound = w[LOWEST + lane] >= -NEGATIVE_ALLOWED * control[0] and w[PIVOT + lane] > SMALLEST_PIVOT
-    fixed = control[5] > 0.0
-    if lanes[lane, ACCEPTED] + lanes[lane, REJECTED] >= control[4]:
+def ended(w, lane, control):
+    """Status of a lane that asked for attention, or -1 while it goes on."""
+    if w[LARGEST + lane] > RUNAWAY_LIMIT and w[TAKEN + lane] > 0.0:
+        return RUNAWAY
+    if w[TAKEN + lane] > 0.0 and w[TIME + lane] >= w[END + lane]:
+        return FINE
+    if w[TAKEN + lane] == 0.0 and w[PLAN + lane] < 4e-16 * abs(w[TIME + lane]) + 1e-30:
+        return STEP_TOO_SMALL if w[ERROR + lane] == w[ERROR + lane] else NOT_FINITE
+    if w[ACCEPTED + lane] + w[REJECTED + lane] >= control[MAX_STEPS]:
         return STEP_CAP
-    if (error <= 1.0 and sound) or (fixed and error == error):
-        if w[LARGEST + lane] > RUNAWAY_LIMIT:
-            return RUNAWAY
-        factor = 5.0 if error <= 0.0 else min(5.0, max(0.2, 0.9 * error ** (-1.0 / ORDER)))
-        # A step cut to hit a stop says nothing against the longer one that was planned.
-        clock[lane, PLAN] = max(h * factor, clock[lane, PLAN]) if h < clock[lane, PLAN] else h * factor
-        commit(w, lane, lanes, clock, problem, results)
-        return FINE if w[TIME + lane] >= clock[lane, END] else -1
-    lanes[lane, REJECTED] += 1
-    shrink = 0.1
-    if error > 1.0 and error < np.inf:
-        shrink = max(0.1, 0.9 * error ** (-1.0 / ORDER))
-    elif error <= 1.0:
-        shrink = 0.5
-    clock[lane, PLAN] = h * shrink
-    if clock[lane, PLAN] < 4e-16 * abs(w[TIME + lane]) + 1e-30:
-        return STEP_TOO_SMALL if error == error else NOT_FINITE
     return -1
 
 
 @kernel
-def refill(w, lane, queue, last, busy, lanes, clock, problem, results):
-    """Next patients into a lane until one needs a step; those with nothing to integrate end at once."""
-    while queue < last:
-        load(w, lane, queue, lanes, clock, problem, results)
-        queue += 1
-        if w[TIME + lane] < clock[lane, END]:
-            return queue, busy + 1
-        finish(w, lane, FINE, lanes, results)
-    return queue, busy
-
-
-@kernel
-def solve(first, last, problem, results):
+def solve(
+    first,
+    last,
+    parameters,
+    subject,
+    times,
+    time_offsets,
+    row_offsets,
+    event_offsets,
+    events,
+    control,
+    states,
+    status,
+    counts,
+):
     """Integrate patients first..last-1.
 
-    `problem` = (parameters[n, P], subject[n], times, time_offsets, row_offsets, event_offsets,
-    events[E, 4] = (time, kind, state, value), control[6] = (rtol, start, first_step, max_step, max_steps,
-    fixed_step)); `results` = (states[rows, N], status[n], counts[n, 3] = (accepted, rejected, clipped)).
+    Inputs: parameters[n, P], subject[n], times of each subject by time_offsets, first row of each patient,
+    events[E, 4] = (time, kind, state, value) by event_offsets, control[6]. Written: states[rows, N],
+    status[n], counts[n, 3] = (accepted, rejected, clipped).
     """
     w = np.zeros(SIZE)
-    lanes = np.full((LANES, 9), -1, dtype=np.int64)
-    clock = np.zeros((LANES, 3))
+    index = np.full((LANES, 6), -1, dtype=np.int64)
     queue, busy = first, 0
     for lane in range(LANES):
-        queue, busy = refill(w, lane, queue, last, busy, lanes, clock, problem, results)
-    while busy > 0:
-        plan_steps(w, lanes, clock, problem[7])
+        w[PLAN + lane], w[STOP + lane], w[DUE + lane], w[END + lane] = 1e-9, np.inf, np.inf, np.inf
+        w[ASKS + lane], w[TAKEN + lane] = 1.0, 0.0
+    asking = True
+    while True:
+        if asking:
+            for lane in range(LANES):
+                if w[ASKS + lane] == 0.0:
+                    continue
+                if index[lane, PATIENT] >= 0:
+                    if w[TAKEN + lane] > 0.0 and w[TIME + lane] == w[STOP + lane]:
+                        stop_here(w, lane, index, times, events, control[FIRST_STEP], states)
+                    code = ended(w, lane, control)
+                    if code < 0:
+                        continue
+                    finish(w, lane, code, index, states, status, counts)
+                    busy -= 1
+                while index[lane, PATIENT] < 0 and queue < last:
+                    load(
+                        w,
+                        lane,
+                        queue,
+                        index,
+                        parameters,
+                        subject,
+                        times,
+                        time_offsets,
+                        row_offsets,
+                        event_offsets,
+                        control,
+                    )
+                    queue += 1
+                    stop_here(w, lane, index, times, events, control[FIRST_STEP], states)
+                    if w[TIME + lane] < w[END + lane]:
+                        busy += 1
+                    else:
+                        finish(w, lane, FINE, index, states, status, counts)
+            if busy == 0:
+                return
+        plan(w, control)
         advance(w)
-        for lane in range(LANES):
-            if lanes[lane, PATIENT] >= 0:
-                code = settle(w, lane, lanes, clock, problem, results)
-                if code >= 0:
-                    finish(w, lane, code, lanes, results)
-                    queue, busy = refill(w, lane, queue, last, busy - 1, lanes, clock, problem, results)
+        asking, due = verdict(w, control)
+        if due:
+            dense(w)
+            for lane in range(LANES):
+                if w[TAKEN + lane] > 0.0 and w[DUE + lane] <= w[NOW + lane]:
+                    outputs_inside(w, lane, index, times, states)
+        take(w)

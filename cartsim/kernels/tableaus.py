@@ -1,7 +1,7 @@
 """Coefficients of the step methods, as data that check themselves when imported.
 
-Rosenbrock methods are in the form that avoids matrix products (Hairer & Wanner, Solving ODEs II, IV.7): stage i
-solves (1/(gamma h) I - J) U_i = f(t + c_i h, y + sum a_ij U_j) + sum (C_ij / h) U_j + h d_i df/dt, then
+Rosenbrock methods are in the form that avoids matrix products (Hairer & Wanner, Solving ODEs II, IV.7): stage
+i solves (1/(gamma h) I - J) U_i = f(t + c_i h, y + sum a_ij U_j) + sum (C_ij / h) U_j + h d_i df/dt, then
 y1 = y + sum b_i U_i and the error estimate is U_s. Dense output with K_q = sum H[q][i] U_i:
 y(t + theta h) = (1 - theta) y + theta (y1 + (1 - theta)(K_1 + theta (K_2 + theta K_3))).
 """

@@ -1,13 +1,15 @@
-"""CAR-T memory, effector and exhausted cells regulated by antigen (Kirouac 2023, doi:10.1038/s41587-023-01687-x).
+"""CAR-T memory, effector and exhausted cells regulated by antigen (Kirouac 2023).
 
-Antigen moves memory cells from self-renewal to differentiation, drives effector division and exhausts effectors;
-when antigen is gone effectors return to memory. Kymriah in CLL: 38 patients as means of complete (CR), partial
-(PR) and non-responders (NR), 12 particle-swarm parameter sets each, kept here as the scenarios CR_1 … NR_12.
+Antigen moves memory cells from self-renewal to differentiation, drives effector division and exhausts
+effectors; when antigen is gone effectors return to memory. Kymriah in CLL: 38 patients as means of complete
+(CR), partial (PR) and non-responders (NR), 12 particle-swarm parameter sets each, kept here as the scenarios
+CR_1 … NR_12.
 
 The sets and the starting antigen (equal to the burden) come from the re-implementation mstadt/CART2; see also
 the Author Correction doi:10.1038/s41587-023-01816-6. The dose site loses `floss` times what it passes on, and
-the f's act both as rates and as the relative composition of the product. The authors' fits to BCMA products were
-not found: use in myeloma needs refitting. In CR sets antigen-positive cells return to 13-113 per uL by day 365.
+the f's act both as rates and as the relative composition of the product. The authors' fits to BCMA products
+were not found: use in myeloma needs refitting. In CR sets antigen-positive cells return to 13-113 per uL by
+day 365.
 """
 
 import csv

@@ -1,12 +1,14 @@
-"""Ide-cel (bb2121) in relapsed/refractory myeloma: blood and marrow CAR-T, myeloma, M-protein, sBCMA (Singh 2021).
+"""Ide-cel (bb2121) in relapsed/refractory myeloma: CAR-T, burden, M-protein and sBCMA (Singh 2021).
 
-Effector and memory CAR-T cells move between blood and marrow; CAR-BCMA complexes in marrow drive expansion per
-CAR-T cell and killing per myeloma cell. M-protein and soluble BCMA follow the burden. doi:10.1002/psp4.12598.
+Effector and memory CAR-T cells move between blood and marrow; CAR-BCMA complexes in marrow drive expansion
+per CAR-T cell and killing per myeloma cell. M-protein and soluble BCMA follow the burden.
+doi:10.1002/psp4.12598.
 
-Known limits: exposure rises about as burden to the power 2.7, so virtual cohorts have absurd upper tails; tumour
-never dies out (minimum near 1e4 cells/L); no exhaustion, no Treg; the M-protein baseline of 0.26 g/L is not
-realistic, use the percent change. The printed supplement multiplies killing by effectors; the deposited code
-multiplies by tumour cells, as here. Search the peak after day 1: the infused bolus itself reads high at t = 0.
+Known limits: exposure rises about as burden to the power 2.7, so virtual cohorts have absurd upper tails;
+tumour never dies out (minimum near 1e4 cells/L); no exhaustion, no Treg; the M-protein baseline of 0.26 g/L
+is not realistic, use the percent change. The printed supplement multiplies killing by effectors; the
+deposited code multiplies by tumour cells, as here. Search the peak after day 1: the infused bolus itself
+reads high at t = 0.
 """
 
 from cartsim.spec.model import Model, Output, Parameter, Source, State

@@ -1,13 +1,13 @@
-"""Tisagenlecleucel expansion, contraction and persistence: piecewise exponential (Stein 2019, doi:10.1002/psp4.12388).
+"""Tisagenlecleucel expansion, contraction and persistence in blood (Stein 2019, doi:10.1002/psp4.12388).
 
 Transgene in blood rises exponentially to Cmax at Tmax, then falls in two phases: effector cells fast, the
-fraction FB that turned to memory slowly. There is no dose input: the baseline is Cmax / foldx. In the equivalent
-ODE after Tmax a share k/alpha = FB (alpha - beta)/alpha of the effectors converts to memory.
+fraction FB that turned to memory slowly. There is no dose input: the baseline is Cmax / foldx. In the
+equivalent ODE after Tmax a share k/alpha = FB (alpha - beta)/alpha of the effectors converts to memory.
 
 Comedication: the paper multiplied the expansion rate by Ftoci = 1.2 from the first tocilizumab dose and by
-Fster = 1.0 from the first corticosteroid dose while cells expand; neither effect was significant. How the paper
-re-parameterises the peak then could not be read; here foldx and Tmax keep defining the untreated rate, so a
-drug that speeds expansion raises the level reached at Tmax (assumed). Both are off unless a day is set.
+Fster = 1.0 from the first corticosteroid dose while cells expand; neither effect was significant. How the
+paper re-parameterises the peak then could not be read; here foldx and Tmax keep defining the untreated rate,
+so a drug that speeds expansion raises the level reached at Tmax (assumed). Both are off unless a day is set.
 """
 
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
@@ -26,8 +26,8 @@ STATES = (
     # Negative when beta > alpha, which 0.1-0.2% of population draws have; the total stays positive.
     State("memory", "copies/ug", "transgene carried by memory CAR-T cells", positive=False),
 )
-# The random effects are read as standard deviations of the log parameter (Monolix convention); a re-implementation
-# enters the same numbers as variances, which would put 5% of patients' Tmax beyond day 25.
+# The random effects are read as standard deviations of the log parameter (Monolix convention); a
+# re-implementation enters the same numbers as variances, which would put 5% of patients' Tmax beyond day 25.
 PARAMETERS = (
     Parameter(
         "foldx", "1", "fold expansion from baseline to peak", LogNormal(median=3900.0, log_sd=2.4), TABLE
@@ -82,7 +82,7 @@ def outputs(t, y, p):
 
 
 def solution(t, p):
-    """Closed form of `rhs`; the integral of the expansion rate over [0, min(t, Tmax)] is exact with drugs too."""
+    """Closed form of `rhs`; the integral of the expansion rate is exact with drugs too."""
     rho = log(p.foldx) / p.tmax
     grown = minimum(t, p.tmax)
     on_tocilizumab = maximum(grown - p.tocilizumab_day, 0.0)

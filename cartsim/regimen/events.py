@@ -1,4 +1,4 @@
-"""The event table: what happens to each patient, when, to which state; flat arrays by subject for the solver."""
+"""The event table: what happens to each patient, when, and to which state, as flat arrays."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ from cartsim.spec.model import Model
 class Dose:
     """One administration.
 
-    `amount` is in the unit of the receiving state (CAR+ cells for an infusion), `time` and `duration` in days;
-    duration 0 is a bolus. An empty `target` is the state that the model declares for the CAR-T infusion.
+    `amount` is in the unit of the receiving state (CAR+ cells for an infusion), `time` and `duration` in
+    days; duration 0 is a bolus. An empty `target` is the state that the model declares for the CAR-T
+    infusion.
     """
 
     amount: float

@@ -98,7 +98,7 @@ class Node:
     def __bool__(self) -> NoReturn:
         raise ModelError(
             "a Python `if`, `and`, `or`, `min` or `max` on a state, parameter or time cannot be traced",
-            remedy="use where(condition, a, b), minimum, maximum from cartsim.spec.terms, or after(t, switch_time)",
+            remedy="use where(condition, a, b), minimum, maximum or after(t, time) from cartsim.spec.terms",
         )
 
     def __float__(self) -> NoReturn:

@@ -11,22 +11,26 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+
+import numpy as np
 
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.elimination import factorise, solve_formulas
 from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
 from cartsim.spec.model import Model
-from cartsim.spec.printing import LANES, Layout, lane_kernel
+from cartsim.spec.printing import LANES, Layout, lane_kernel, number
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
 from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step
 from cartsim.spec.trace import Traced
 
 DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
-SPEED_SLOTS = ("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT")
+# The driver's own numbers of a lane; the generated kernels use the first seven by name.
+CLOCK_SLOTS = ("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT")
+CLOCK_SIZE = 17
 
 
 def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> str:
@@ -57,7 +61,7 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
     else:
         kernels += explicit_step(tableau, layout, size, autonomous=not _reads_time(rates))
     kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
-    kernels.append(observe_kernel(model, traced))
+    kernels.append(observe_kernel(traced))
     constants = {
         "LANES": LANES,
         "N_STATES": size,
@@ -65,10 +69,11 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
         "N_SWITCHES": len(traced.switches),
         "ORDER": tableau.embedded_order + 1,
         "SIZE": layout.used,
-        **{name: layout.slots[name] for name in (*SPEED_SLOTS, "STATE", "NEXT", "PARAMETER", "RATE")},
-        **{name: layout.slots[name] for name in ("SWITCH", "SWITCH_TIME")},
-        "POSITIVE": tuple(state.positive for state in model.states),
-        "EXTINCT": tuple(float(state.extinct_below) for state in model.states),
+        "CLOCK": layout.slots["TIME"],
+        **{
+            name: layout.slots[name]
+            for name in ("STATE", "NEXT", "PARAMETER", "RATE", "SWITCH", "SWITCH_TIME")
+        },
         "RATE_SLOT": tuple(rate_slot),
     }
     head = [
@@ -76,6 +81,8 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
         "import numpy as np",
         "from cartsim.kernels.jit import kernel",
         *(f"{name} = {value!r}" for name, value in constants.items()),
+        f"FLOOR = {_row(0.0 if state.positive else -np.inf for state in model.states)}",
+        f"EXTINCT = {_row(state.extinct_below or -np.inf for state in model.states)}",
     ]
     return "\n".join(head) + "\n\n\n" + "\n\n\n".join(kernels) + "\n\n" + _driver_body()
 
@@ -87,8 +94,12 @@ def closed_form_text(model: Model) -> str:
         "import numpy as np",
         "from cartsim.kernels.jit import kernel",
     ]
-    kernels = [closed_form_kernel(model, model.traced), observe_kernel(model, model.traced)]
+    kernels = [closed_form_kernel(model.traced), observe_kernel(model.traced)]
     return "\n".join(head) + "\n\n\n" + "\n\n\n".join(kernels) + "\n"
+
+
+def _row(values: Iterable[float]) -> str:
+    return f"({', '.join(number(value) for value in values)},)"
 
 
 def _driver_body() -> str:
@@ -98,8 +109,9 @@ def _driver_body() -> str:
 
 def _layout(model: Model, traced: Traced, rate_slot: list[int]) -> Layout:
     layout = Layout()
-    for name in SPEED_SLOTS:
+    for name in CLOCK_SLOTS:
         layout.take(name)
+    layout.take("CLOCK rest", CLOCK_SIZE - len(CLOCK_SLOTS))
     layout.take("STATE", len(model.states))
     layout.take("NEXT", len(model.states))
     layout.take("PARAMETER", len(model.parameters))
@@ -211,7 +223,7 @@ def load_generated(text: str) -> ModuleType:
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

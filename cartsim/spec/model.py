@@ -1,4 +1,4 @@
-"""The nouns of a model file: source, states, parameters, outputs, and the `Model` that checks itself when built."""
+"""The nouns of a model file: source, states, parameters, outputs and the `Model` that checks itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model or a number comes from: short citation, DOI, the place inside it, the patients studied."""
+    """Where a model or a number comes from: short citation, DOI, the place in it, the patients studied."""
 
     citation: str
     doi: str = ""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
-from cartsim.spec.model import Model
-from cartsim.spec.printing import Layout, scalar_lines
+from cartsim.spec.printing import LANES, Layout, scalar_lines
 from cartsim.spec.trace import Traced
 
 
@@ -28,24 +27,20 @@ def prepare_kernel(traced: Traced, hoisted: Sequence[Node], known: Mapping[int, 
 
 
 def _slot(layout: Layout, name: str, index: int) -> str:
-    from cartsim.spec.printing import LANES
-
     return f"w[{layout.slots[name] + index * LANES} + lane]"
 
 
-def observe_kernel(model: Model, traced: Traced) -> str:
+def observe_kernel(traced: Traced) -> str:
     """Kernel `observe`: outputs of every row from its states, time and the patient's parameters."""
-    return _row_kernel("observe", "states", "outputs", model, traced, traced.outputs)
+    return _row_kernel("observe", "states, outputs", "outputs", traced, traced.outputs)
 
 
-def closed_form_kernel(model: Model, traced: Traced) -> str:
+def closed_form_kernel(traced: Traced) -> str:
     """Kernel `closed_form`: states of every row from its time and the patient's parameters."""
-    return _row_kernel("closed_form", "outputs", "states", model, traced, traced.solution)
+    return _row_kernel("closed_form", "states", "states", traced, traced.solution)
 
 
-def _row_kernel(
-    name: str, given: str, written: str, model: Model, traced: Traced, roots: Sequence[Node]
-) -> str:
+def _row_kernel(name: str, arrays: str, written: str, traced: Traced, roots: Sequence[Node]) -> str:
     """A loop over patients (parameter-only subexpressions first) and over the rows of each."""
     flags = [traced.switches[int(n.value)] for n in ordered(roots) if n.op == "switch"]
     every = [*roots, *flags]
@@ -62,15 +57,16 @@ def _row_kernel(
         elif node.op == "time":
             names[node.key] = "time"
         elif node.op == "switch":
-            names[node.key] = f"(1.0 if time >= {names[traced.switches[int(node.value)].key]} else 0.0)"
+            reached = names[traced.switches[int(node.value)].key]
+            names[node.key] = f"(1.0 if time >= {reached} else 0.0)"
     lines = scalar_lines(roots, names, " " * 12)
     lines += [f"            {written}[row, {i}] = {names[node.key]}" for i, node in enumerate(roots)]
     return "\n".join(
         [
             "@kernel",
-            f"def {name}(first, last, parameters, subject, times, time_offsets, row_offsets, {given}, {written}):"
-            if given == "states"
-            else f"def {name}(first, last, parameters, subject, times, time_offsets, row_offsets, {written}):",
+            f"def {name}(",
+            f"    first, last, parameters, subject, times, time_offsets, row_offsets, {arrays}",
+            "):",
             "    for patient in range(first, last):",
             *before,
             "        shift = time_offsets[subject[patient]] - row_offsets[patient]",

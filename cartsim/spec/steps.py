@@ -72,20 +72,24 @@ def rosenbrock_step(
     # Stiffly accurate: y1 is the last stage's argument plus U_s.
     lines += _over_all(size, [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k] + w[{slot[stages[-1]]} + k]"])
     lines.append("    judge(w)")
-    dense = [_combination(layout, row, stages) for row in tableau.dense]
-    return ["\n".join(lines), _interpolation(layout, dense)]
+    return ["\n".join(lines), *_rosenbrock_dense(tableau, layout, size, stages)]
 
 
-def _interpolation(layout: Layout, dense: Sequence[str]) -> str:
-    slot = layout.slots
-    names = [f"d{i}" for i in range(len(dense))]
-    polynomial = names[-1]
+def _rosenbrock_dense(
+    tableau: RosenbrockTableau, layout: Layout, size: int, stages: Sequence[str]
+) -> list[str]:
+    """Kernels `dense` (the K_q of all lanes) and `interpolate`."""
+    names = [f"K{q}" for q in range(len(tableau.dense))]
+    lines = [
+        f"w[{layout.take(name, size)} + k] = {_combination(layout, row, stages)}"
+        for name, row in zip(names, tableau.dense, strict=True)
+    ]
+    polynomial = f"w[{layout.slots[names[-1]]} + k]"
     for name in reversed(names[:-1]):
-        polynomial = f"({name} + theta * {polynomial})"
-    value = f"(1.0 - theta) * w[{slot['STATE']} + k] + theta * (w[{slot['NEXT']} + k] + (1.0 - theta) * {polynomial})"
-    return _interpolate_kernel(
-        [*(f"{n} = {text}" for n, text in zip(names, dense, strict=True)), f"value = {value}"]
-    )
+        polynomial = f"(w[{layout.slots[name]} + k] + theta * {polynomial})"
+    state, after = f"w[{layout.slots['STATE']} + k]", f"w[{layout.slots['NEXT']} + k]"
+    value = f"value = (1.0 - theta) * {state} + theta * ({after} + (1.0 - theta) * {polynomial})"
+    return ["\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)]), _interpolate_kernel([value])]
 
 
 def _interpolate_kernel(lines: Sequence[str]) -> str:
@@ -97,8 +101,8 @@ def _interpolate_kernel(lines: Sequence[str]) -> str:
             "    for n in range(N_STATES):",
             f"        k = n * {LANES} + lane",
             *(f"        {line}" for line in lines),
-            "        if POSITIVE[n] and value < 0.0:",
-            "            value = 0.0",
+            "        if value < FLOOR[n]:",
+            "            value = FLOOR[n]",
             "            clipped += 1",
             "        states[row, n] = value",
             "    return clipped",
@@ -131,16 +135,23 @@ def explicit_step(tableau: ExplicitTableau, layout: Layout, size: int, *, autono
         [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k]", f"w[{slot['STAGE']} + k] = {step} * ({error})"],
     )
     lines.append("    judge(w)")
-    h = f"w[{slot['STEP']} + lane]"
-    bend = _combination(layout, tableau.dense, stages)
-    dense = [
-        f"rise = w[{slot['NEXT']} + k] - w[{slot['STATE']} + k]",
-        f"r3 = {h} * w[{slot[stages[0]]} + k] - rise",
-        f"r4 = rise - {h} * w[{slot[stages[-1]]} + k] - r3",
-        f"r5 = {h} * ({bend})",
-        f"value = w[{slot['STATE']} + k] + theta * (rise + (1.0 - theta) * (r3 + theta * (r4 + (1.0 - theta) * r5)))",
+    return ["\n".join(lines), *_explicit_dense(tableau, layout, size, stages)]
+
+
+def _explicit_dense(tableau: ExplicitTableau, layout: Layout, size: int, stages: Sequence[str]) -> list[str]:
+    """Kernels `dense` and `interpolate` in Hairer's form of the continuous extension."""
+    step = f"w[{layout.slots['STEP_ALL']} + k]"
+    state, after = f"w[{layout.slots['STATE']} + k]", f"w[{layout.slots['NEXT']} + k]"
+    r3, r4, r5 = (f"w[{layout.take(name, size)} + k]" for name in ("R3", "R4", "R5"))
+    first, last = (f"w[{layout.slots[stages[i]]} + k]" for i in (0, -1))
+    lines = [
+        f"{r3} = {step} * {first} - ({after} - {state})",
+        f"{r4} = ({after} - {state}) - {step} * {last} - {r3}",
+        f"{r5} = {step} * ({_combination(layout, tableau.dense, stages)})",
     ]
-    return ["\n".join(lines), _interpolate_kernel(dense)]
+    bend = f"(1.0 - theta) * ({r3} + theta * ({r4} + (1.0 - theta) * {r5}))"
+    value = f"value = {state} + theta * (({after} - {state}) + {bend})"
+    return ["\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)]), _interpolate_kernel([value])]
 
 
 def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -> str:

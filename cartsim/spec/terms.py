@@ -91,7 +91,7 @@ def ratio(numerator: Any, denominator: Any, *, floor: float = FLOOR) -> Any:
 
 
 def power(base: Any, exponent: Any, *, floor: float = FLOOR) -> Any:
-    """base**exponent for base >= 0; a straight line to (0, 0) below `floor`, where the slope could be infinite."""
+    """base**exponent for base >= 0; below `floor` a straight line to (0, 0)."""
     safe = maximum(base, floor)
     return where(
         _real(base) > floor, safe**exponent, base * _scalar(floor, base, exponent) ** (exponent - 1.0)

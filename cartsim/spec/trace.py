@@ -19,7 +19,8 @@ class Traced:
     """The formulas of one model, in declaration order.
 
     `jacobian` holds the structural non-zeros of d rhs_i / d y_j; `time_slope` d rhs_i / dt where not zero.
-    `digest` identifies the formulas and the solver declarations of the states (scale, positivity, extinction).
+    `digest` identifies the formulas and the solver declarations of the states (scale, positivity,
+    extinction).
     """
 
     graph: Graph
@@ -82,7 +83,7 @@ def _call(model: Model, label: str, function: Callable, arguments: tuple) -> Map
         raise ModelError(
             f"{label} of model {model.name} cannot be traced",
             value=error,
-            remedy="use exp, log, sqrt, where, hill, power, ratio from cartsim.spec.terms on states and parameters",
+            remedy="use exp, log, sqrt, where, hill, power, ratio from cartsim.spec.terms",
         ) from error
     if not isinstance(result, Mapping):
         raise ModelError(f"{label} of model {model.name} must return values by name: dict(name=value, …)")
