@@ -22,11 +22,15 @@ class Strict(BaseModel):
 
 
 class DataSettings(Strict):
-    """Where the patient table is and how it is read."""
+    """Where the patient table is and how it is read.
+
+    `file` lies in the fit folder; `loader` names a published set of `cartsim.data.sources`, which is not
+    shipped. `read` are arguments of `read_data` or of the loader. Samples up to `after_day` are shown and
+    analysed but not fitted (those taken before the infusion, which no model describes).
+    """
 
     file: str | None = None
-    release: str | None = None
-    environment: str = "CARTSIM_REAL_DATA"
+    loader: str | None = None
     sha256: Sha256 | None = None
     read: dict[str, Any] = Field(default_factory=dict)
     subjects: list[str] | None = None
@@ -34,10 +38,8 @@ class DataSettings(Strict):
 
     @model_validator(mode="after")
     def _one_origin(self) -> DataSettings:
-        if (self.file is None) == (self.release is None):
-            raise ValueError(
-                "give either file (in the fit folder) or release (a file name of a public release)"
-            )
+        if (self.file is None) == (self.loader is None):
+            raise ValueError("give either file (in the fit folder) or loader (a published set)")
         return self
 
 
@@ -67,6 +69,7 @@ class FitSettings(Strict):
     data: DataSettings
     priors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     fixed: dict[str, Annotated[float, Field(strict=False)]] = Field(default_factory=dict)
+    method: dict[str, dict[str, Any]] | None = None
     errors: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     sampler: dict[str, Any] = Field(default_factory=dict)
     gates: dict[str, Any] = Field(default_factory=dict)

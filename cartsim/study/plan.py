@@ -1,0 +1,164 @@
+"""What a fit is made of: everything that decides the posterior, ready to travel to a worker process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cartsim.data.dataset import Dataset
+from cartsim.errors import CartsimError, ConfigError, FitError
+from cartsim.infer.assemble import make_problems
+from cartsim.infer.problem import Problem
+from cartsim.infer.settings import Gates, MoveMix, SamplerSettings
+from cartsim.kernels.methods import DormandPrince, Method, Rodas4, Rodas5P
+from cartsim.models import load_model
+from cartsim.observe.error_models import ErrorModel, error_from_mapping
+from cartsim.spec.distribution import Prior
+from cartsim.spec.model import Model
+from cartsim.spec.priors import prior_from_mapping
+from cartsim.study.settings import FILE, FitSettings
+
+METHODS: Mapping[str, type[Method]] = {kind.__name__: kind for kind in (Rodas4, Rodas5P, DormandPrince)}
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Model (a name, a file, or the model itself), beliefs, errors and sampler of a fit.
+
+    `priors` replace the model's own; `after_day` excludes samples up to that day from the likelihood.
+    """
+
+    model: str | Model
+    errors: Mapping[str, ErrorModel]
+    seed: int
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    method: Method | None = None
+    after_day: float | None = None
+    sampler: SamplerSettings = field(default_factory=SamplerSettings)
+    gates: Gates = field(default_factory=Gates)
+
+    @property
+    def loaded_model(self) -> Model:
+        """The model itself."""
+        return load_model(self.model) if isinstance(self.model, str) else self.model
+
+    def problem(self, dataset: Dataset, subject: str) -> Problem:
+        """The fitting problem of one patient."""
+        fitted = self.fitted(dataset.subset([subject]))
+        (problem,) = make_problems(
+            self.loaded_model,
+            fitted,
+            errors=self.errors,
+            priors=self.priors,
+            fixed=self.fixed,
+            method=self.method,
+        )
+        return problem
+
+    def fitted(self, dataset: Dataset) -> Dataset:
+        """The dataset with only the samples that enter the likelihood."""
+        table = dataset.observations
+        kept = table["output"].isin(list(self.errors))
+        if self.after_day is not None:
+            kept &= table["time"] > self.after_day
+        return replace(dataset, observations=table[kept].reset_index(drop=True))
+
+    def subjects(self, dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Patients with a sample to fit, and those without any."""
+        present = set(self.fitted(dataset).observations["subject"])
+        with_samples = tuple(subject for subject in dataset.subjects if subject in present)
+        return with_samples, tuple(subject for subject in dataset.subjects if subject not in present)
+
+    def seed_of(self, subject: str) -> int:
+        """The patient's own seed: it does not change when patients are added or left out."""
+        words = np.frombuffer(hashlib.sha256(subject.encode()).digest(), dtype=np.uint32)
+        state = np.random.SeedSequence([self.seed, *(int(word) for word in words)])
+        return int(state.generate_state(1, np.uint32)[0])
+
+
+def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> Plan:
+    """Build the plan that a fit.toml states.
+
+    Raises
+    ------
+    ConfigError
+        With every unknown name, impossible prior or setting at once.
+    """
+    faults: list[tuple[str, str]] = []
+
+    def build(key: str, make: Callable[[], Made]) -> Made | None:
+        try:
+            return make()
+        except (CartsimError, TypeError, ValueError) as error:
+            faults.append((key, str(error)))
+            return None
+
+    reference = settings.model
+    if reference.endswith(".py") and not Path(reference).is_absolute():
+        reference = str(folder / reference)
+    model = build("model", lambda: load_model(reference))
+    priors = {
+        name: build(f"priors.{name}", lambda content=content: prior_from_mapping(content))
+        for name, content in settings.priors.items()
+    }
+    errors = {
+        name: build(f"errors.{name}", lambda content=content: error_from_mapping(content))
+        for name, content in settings.errors.items()
+    }
+    method = build("method", lambda: _method(settings.method))
+    sampler = build("sampler", lambda: _sampler(settings.sampler))
+    gates = build("gates", lambda: from_table(Gates, settings.gates))
+    if model is not None:
+        faults += _unknown(model, settings)
+    if faults:
+        raise ConfigError(str(folder / FILE), faults)
+    seed = settings.seed if seed is None else seed
+    after = settings.data.after_day
+    return Plan(reference, errors, seed, priors, dict(settings.fixed), method, after, sampler, gates)
+
+
+def from_table(kind: type[Made], table: Mapping[str, Any]) -> Made:
+    """A settings record from plain data; FitError naming unknown keys and the known ones."""
+    known = [item.name for item in fields(kind)]
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise FitError("unknown key", value=", ".join(unknown), limit=", ".join(known))
+    return kind(**table)
+
+
+def _sampler(table: Mapping[str, Any]) -> SamplerSettings:
+    content = dict(table)
+    if "moves" in content:
+        content["moves"] = from_table(MoveMix, content["moves"])
+    return from_table(SamplerSettings, content)
+
+
+def _method(table: Mapping[str, Mapping[str, Any]] | None) -> Method | None:
+    if table is None:
+        return None
+    if len(table) != 1 or next(iter(table)) not in METHODS:
+        raise FitError("unknown method", value=", ".join(table), limit=", ".join(METHODS))
+    ((name, options),) = table.items()
+    return from_table(METHODS[name], options)
+
+
+def _unknown(model: Model, settings: FitSettings) -> list[tuple[str, str]]:
+    """Names that the model does not have."""
+    known = {
+        "priors": (settings.priors, model.parameter_names),
+        "fixed": (settings.fixed, model.parameter_names),
+        "errors": (settings.errors, model.output_names),
+    }
+    return [
+        (f"{key}.{name}", f"model {model.name} has no such name; allowed: {', '.join(names)}")
+        for key, (given, names) in known.items()
+        for name in given
+        if name not in names
+    ]
