@@ -36,10 +36,17 @@ class TextTable:
     notes: tuple[str, ...] = ()
 
 
-def read_table(path: str | Path, *, sheet: str | int | None = None, encoding: str | None = None) -> TextTable:
+def read_table(
+    path: str | Path,
+    *,
+    sheet: str | int | None = None,
+    encoding: str | None = None,
+    header_row: int = 1,
+) -> TextTable:
     """Read a text or Excel table without interpreting its cells.
 
-    Lines that begin with # are comments; empty lines are skipped; both keep their row numbers.
+    Lines that begin with # are comments; empty lines are skipped; both keep their row numbers. The header
+    is the first row with content, from `header_row` on: rows above it (titles) are not read.
 
     Raises
     ------
@@ -71,8 +78,9 @@ def read_table(path: str | Path, *, sheet: str | int | None = None, encoding: st
         delimiter = ""
     else:
         text, notes = _decoded(content, file, encoding)
-        delimiter = _delimiter(text, file)
+        delimiter = _delimiter(text, file, header_row)
         records = _text_records(text, delimiter, file)
+    records = [(row, cells) for row, cells in records if row >= header_row]
     return _assembled(records, file, digest, delimiter, notes)
 
 
@@ -107,9 +115,9 @@ def _is_content(line: str) -> bool:
     return bool(line.strip()) and (not line.lstrip().startswith("#") or bool(_HASH_ID.match(line)))
 
 
-def _delimiter(text: str, file: str) -> str:
+def _delimiter(text: str, file: str, header_row: int) -> str:
     """The delimiter the header line uses most, outside quotes."""
-    header = next((line for line in text.splitlines() if _is_content(line)), "")
+    header = next((line for line in text.splitlines()[header_row - 1 :] if _is_content(line)), "")
     bare = "".join(header.split('"')[::2])
     best = max(_DELIMITERS, key=bare.count)
     if bare.count(best) == 0:

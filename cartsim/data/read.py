@@ -40,6 +40,7 @@ def read_data(
     decimal: str | None = None,
     sheet: str | int | None = None,
     encoding: str | None = None,
+    header_row: int = 1,
     name: str | None = None,
 ) -> Dataset:
     """Read a patient table: one row a measurement or a dose.
@@ -87,6 +88,8 @@ def read_data(
         Sheet of a workbook; the first by default.
     encoding : str, optional
         Text encoding; UTF-8, UTF-16 with a mark and Windows-1252 are recognised.
+    header_row : int
+        Row of the header, for tables with titles above it.
     name : str, optional
         Name of the study; the file's name by default.
 
@@ -115,7 +118,7 @@ def read_data(
         signed=tuple(signed),
         decimal=decimal,
     )
-    table = read_table(path, sheet=sheet, encoding=encoding)
+    table = read_table(path, sheet=sheet, encoding=encoding, header_row=header_row)
     return dataset_from(table, options, name=name or Path(path).stem, source=str(path))
 
 

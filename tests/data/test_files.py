@@ -73,6 +73,12 @@ def test_a_header_that_begins_with_a_hash_is_not_a_comment(tmp_path):
     assert read_data(path).subjects == ("P1",)
 
 
+def test_titles_above_the_header_can_be_skipped(tmp_path):
+    path = tmp_path / "trial.csv"
+    path.write_text("Table 3; PCR results\n" + TEXT, encoding="utf-8")
+    assert read_data(path, header_row=2).observations["row"].tolist() == [3, 4, 5]
+
+
 def test_a_quoted_line_break_stays_in_its_cell(tmp_path):
     path = tmp_path / "trial.csv"
     path.write_text(
