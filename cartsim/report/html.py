@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from cartsim.report.contents import ReportContents
 from cartsim.report.plates import Plate
-from cartsim.report.tables import by_parameter, grid, parameter_rows
+from cartsim.report.tables import Grid, by_parameter, grid, parameter_rows
 
 TEMPLATES = ("report.html", "parts.html", "style.html")
 SECTIONS = (
@@ -26,6 +27,8 @@ SECTIONS = (
     ("run", "What was run"),
     ("reading", "How to read this report"),
 )
+MANY = 12  # patients past which the long tables are folded
+EXTREMES = re.compile(r"\b(range|min|max|minimum|maximum)\b", re.IGNORECASE)
 FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner")
 
 
@@ -83,10 +86,11 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
             uninformed=[row for row in rows if not row.informed],
             rows=rows,
             groups=by_parameter(rows),
+            many=len(gates) > MANY,
             single=len({row.subject for row in rows}) == 1,
             data=None if contents.data_summary is None else grid(contents.data_summary),
             nca=None if contents.nca is None or not shown else grid(contents.nca),
-            nca_summary=None if contents.nca_summary is None else grid(contents.nca_summary),
+            nca_summary=_summary(contents),
             figures=sections,
             run=_flat(contents.run),
         )
@@ -104,6 +108,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _summary(contents: ReportContents) -> Grid | None:
+    """The NCA summary; without ranges where single patients' values are withheld."""
+    table = contents.nca_summary
+    if table is None:
+        return None
+    if not contents.show_observations:
+        table = table[[name for name in table.columns if not EXTREMES.search(str(name).replace("_", " "))]]
+    return grid(table)
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -48,7 +48,7 @@ def individual_fits(
     unit = samples["unit"].iloc[0] if len(samples) else ""
     columns = min(COLUMNS, max(1, len(subjects)))
     rows = -(-max(1, len(subjects)) // columns)
-    figure = sheet(9.0 if columns > 1 else 5.5, 1.25 + 2.15 * rows)
+    figure = sheet(9.0, 1.25 + 2.15 * rows) if columns > 1 else sheet(7.0, 5.0)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     end = max([1.0, *samples["time"], *curves["time"]])
     for index, axes in enumerate(grid.flat):
@@ -72,7 +72,7 @@ def individual_fits(
             *compressed_key(end),
         ],
         loc="outside lower left",
-        ncols=3 if columns > 1 else 1,
+        ncols=3 if columns > 1 else 2,
     )
     headline(figure, title or f"{labelled(output, '')}: fit by patient")
     return figure

@@ -111,7 +111,7 @@ def decades(axis: Axis, most: int = 8) -> None:
     low, high = axis.get_view_interval()
     short = low > 0 and high < 100.0 * low
     axis.set_major_locator(LogLocator(subs=_BETWEEN[most > 5] if short else (1.0,), numticks=most))
-    axis.set_major_formatter(FuncFormatter(exact if short else power_of_ten))
+    axis.set_major_formatter(FuncFormatter(power_of_ten))
     axis.set_minor_locator(NullLocator())  # minor ticks would take more time than all other drawing
 
 

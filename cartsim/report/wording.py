@@ -104,11 +104,14 @@ def exact(value: float, _position: int | None = None) -> str:
 
 
 def power_of_ten(value: float, _position: int | None = None) -> str:
-    """Write a tick of a log axis: 0.1, 1, 10, 100, 10³ …; usable as a matplotlib tick formatter."""
-    exponent = round(math.log10(value)) if value > 0 else 0
-    if value <= 0 or abs(value / 10.0**exponent - 1.0) > 1e-6:
+    """Write a tick of a log axis: 0.1, 1, 30, 100, 10³, 3×10⁴; usable as a matplotlib tick formatter."""
+    if value <= 0:
         return exact(value)
-    return f"{value:g}" if -2 <= exponent <= 2 else f"10{_superscript(exponent)}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    if -2 <= exponent <= 2:
+        return exact(value)
+    mantissa = round(value / 10.0**exponent, 6)
+    return f"10{_superscript(exponent)}" if mantissa == 1 else f"{mantissa:g}×10{_superscript(exponent)}"
 
 
 def _superscript(exponent: int) -> str:

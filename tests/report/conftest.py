@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -238,5 +240,13 @@ def six() -> ReportContents:
 
 @pytest.fixture(scope="session")
 def withheld() -> ReportContents:
-    """Forty real-like patients whose samples must not be shown."""
-    return fabricate(40, show=False)
+    """Fourteen real-like patients whose samples must not be shown."""
+    return fabricate(14, show=False)
+
+
+@pytest.fixture(scope="session")
+def alone() -> ReportContents:
+    """One simulated patient, with two parameters in the corner plot to keep it quick."""
+    contents = fabricate(1)
+    subject = contents.subjects[0]
+    return replace(contents, draws={subject: contents.draws[subject][["tmax", "beta"]]})
