@@ -14,6 +14,21 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """What the measures are read from: the profile, the settings and the two regressions."""
+
+    profile: Profile
+    settings: NcaSettings
+    terminal: LogLine | None
+    expansion: LogLine | None
+
+    @classmethod
+    def of(cls, profile: Profile, settings: NcaSettings) -> Analysis:
+        """Fit the regressions once."""
+        return cls(profile, settings, terminal_line(profile, settings), expansion_line(profile, settings))
+
+
+@dataclass(frozen=True)
 class Metric:
     """One measure.
 
@@ -26,7 +41,7 @@ class Metric:
     description : str
         One sentence; `{early}`, `{late}`, `{r2}`, `{points}` stand for settings.
     compute : callable
-        (profile, values of the metrics it depends on, settings) to a number.
+        (analysis, values of the metrics it depends on) to a number.
     depends_on : tuple of str
         Metrics computed before.
     statistic : str
@@ -38,7 +53,7 @@ class Metric:
     name: str
     unit: str
     description: str
-    compute: Callable[[Profile, Mapping[str, float], NcaSettings], float]
+    compute: Callable[[Analysis, Mapping[str, float]], float]
     depends_on: tuple[str, ...] = ()
     statistic: str = ""
     valid_unless: str = ""
@@ -57,17 +72,18 @@ def _last(profile: Profile, array: np.ndarray) -> float:
     return float(array[where[-1]]) if where.size else NAN
 
 
-def _auc_last(profile: Profile, known: Mapping[str, float], _: NcaSettings) -> float:
+def _auc_last(analysis: Analysis, known: Mapping[str, float]) -> float:
     if np.isnan(known["tlast"]):
-        return 0.0 if profile.time.size else NAN
-    return profile.area(known["tlast"])
+        return 0.0 if analysis.profile.time.size else NAN
+    return analysis.profile.area(known["tlast"])
 
 
 def _truncated(profile: Profile, end: float) -> float:
     return float(profile.time.size == 0 or profile.time[-1] < end)
 
 
-def _time_to_blq(profile: Profile, known: Mapping[str, float], _: NcaSettings) -> float:
+def _time_to_blq(analysis: Analysis, known: Mapping[str, float]) -> float:
+    profile = analysis.profile
     lost = profile.time[~profile.quantified & (profile.time > known["tlast"])]
     return float(lost[0]) if lost.size else NAN
 
@@ -109,9 +125,9 @@ def expansion_line(profile: Profile, settings: NcaSettings) -> LogLine | None:
     return log_line(profile.time[rise], profile.value[rise])
 
 
-def _half_life(profile: Profile, _: Mapping[str, float], settings: NcaSettings) -> float:
-    line = terminal_line(profile, settings)
-    if line is None or line.adjusted_r2 < settings.adjusted_r2:
+def _half_life(analysis: Analysis, _: Mapping[str, float]) -> float:
+    line = analysis.terminal
+    if line is None or line.adjusted_r2 < analysis.settings.adjusted_r2:
         return NAN
     return float(np.log(2.0) / -line.slope)
 
@@ -120,12 +136,12 @@ def _of_line(line: LogLine | None, name: str) -> float:
     return NAN if line is None else float(getattr(line, name))
 
 
-def _span(profile: Profile, known: Mapping[str, float], settings: NcaSettings) -> float:
-    return _of_line(terminal_line(profile, settings), "days") / known["half_life"]
+def _span(analysis: Analysis, known: Mapping[str, float]) -> float:
+    return _of_line(analysis.terminal, "days") / known["half_life"]
 
 
-def _doubling_time(profile: Profile, _: Mapping[str, float], settings: NcaSettings) -> float:
-    line = expansion_line(profile, settings)
+def _doubling_time(analysis: Analysis, _: Mapping[str, float]) -> float:
+    line = analysis.expansion
     return NAN if line is None or line.slope <= 0.0 else float(np.log(2.0) / line.slope)
 
 
@@ -141,41 +157,43 @@ def detectable(profile: Profile, month: int, settings: NcaSettings) -> float:
 def metrics(settings: NcaSettings) -> tuple[Metric, ...]:
     """All measures in an order that respects what depends on what."""
     early, late = settings.early_days, settings.late_days
+    first, second = f"auc_0_{early:g}d", f"auc_0_{settings.late_months:g}m"
     listed = (
-        Metric("samples", "", "samples from day 0 on", lambda p, k, s: float(p.time.size)),
-        Metric("samples_blq", "", "of these below the LLOQ", lambda p, k, s: float((~p.quantified).sum())),
+        Metric("samples", "", "samples from day 0 on", lambda a, k: float(a.profile.time.size)),
+        Metric("samples_blq", "", "of these below the LLOQ",
+               lambda a, k: float((~a.profile.quantified).sum())),
         Metric("samples_above", "", "rows above the upper limit, taken at that limit",
-               lambda p, k, s: float(p.above)),
+               lambda a, k: float(a.profile.above)),
         Metric("follow_up", "day", "day of the last sample",
-               lambda p, k, s: float(p.time[-1]) if p.time.size else NAN, statistic="median"),
+               lambda a, k: float(a.profile.time[-1]) if a.profile.time.size else NAN, statistic="median"),
         Metric("cmax", "{unit}", "highest observed value",
-               lambda p, k, s: _peak(p, p.value), statistic="geometric"),
+               lambda a, k: _peak(a.profile, a.profile.value), statistic="geometric"),
         Metric("tmax", "day", "day of the highest observed value",
-               lambda p, k, s: _peak(p, p.time), statistic="median"),
+               lambda a, k: _peak(a.profile, a.profile.time), statistic="median"),
         Metric("clast", "{unit}", "last quantified value",
-               lambda p, k, s: _last(p, p.value), statistic="geometric"),
+               lambda a, k: _last(a.profile, a.profile.value), statistic="geometric"),
         Metric("tlast", "day", "day of the last quantified value",
-               lambda p, k, s: _last(p, p.time), statistic="median"),
+               lambda a, k: _last(a.profile, a.profile.time), statistic="median"),
         Metric("auc_last", "day {unit}", "area from day 0 to Tlast",
                _auc_last, ("tlast",), "geometric"),
-        Metric("auc_0_28d_truncated", "", "1 where sampling stops before day {early}",
-               lambda p, k, s: _truncated(p, early)),
-        Metric("auc_0_28d", "day {unit}", "area from day 0 to day {early}",
-               lambda p, k, s: p.area(early), (), "geometric", "auc_0_28d_truncated"),
-        Metric("auc_0_6m_truncated", "", "1 where sampling stops before day {late}",
-               lambda p, k, s: _truncated(p, late)),
-        Metric("auc_0_6m", "day {unit}", "area from day 0 to day {late}",
-               lambda p, k, s: p.area(late), (), "geometric", "auc_0_6m_truncated"),
+        Metric(f"{first}_truncated", "", "1 where sampling stops before day {early}",
+               lambda a, k: _truncated(a.profile, early)),
+        Metric(first, "day {unit}", "area from day 0 to day {early}",
+               lambda a, k: a.profile.area(early), (), "geometric", f"{first}_truncated"),
+        Metric(f"{second}_truncated", "", "1 where sampling stops before day {late}",
+               lambda a, k: _truncated(a.profile, late)),
+        Metric(second, "day {unit}", "area from day 0 to day {late}",
+               lambda a, k: a.profile.area(late), (), "geometric", f"{second}_truncated"),
         Metric("doubling_time", "day", "ln 2 / slope from the trough to Tmax, {points} samples or more",
                _doubling_time, (), "median"),
         Metric("doubling_points", "", "samples behind the doubling time",
-               lambda p, k, s: _of_line(expansion_line(p, s), "points")),
+               lambda a, k: _of_line(a.expansion, "points")),
         Metric("half_life", "day", "ln 2 / slope after Tmax, {points} samples or more, adjusted R² >= {r2}",
                _half_life, (), "median"),
         Metric("half_life_points", "", "samples behind the best terminal regression",
-               lambda p, k, s: _of_line(terminal_line(p, s), "points")),
+               lambda a, k: _of_line(a.terminal, "points")),
         Metric("half_life_adjusted_r2", "", "adjusted R² of the best terminal regression",
-               lambda p, k, s: _of_line(terminal_line(p, s), "adjusted_r2")),
+               lambda a, k: _of_line(a.terminal, "adjusted_r2")),
         Metric("half_life_span", "", "days of that regression in half-lives", _span, ("half_life",)),
         Metric("time_to_blq", "day", "day of the first BLQ sample after Tlast; empty while still quantified",
                _time_to_blq, ("tlast",), "median"),
@@ -195,6 +213,6 @@ def _detectable_metric(month: int, width: float, settings: NcaSettings) -> Metri
         f"detectable_month_{month}",
         "",
         f"1 where the sample nearest to day {day:.4g} (± {width:g} d) was detected; empty without one",
-        lambda p, k, s: detectable(p, month, s),
+        lambda a, k: detectable(a.profile, month, settings),
         statistic="share",
     )

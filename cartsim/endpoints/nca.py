@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cartsim.data.dataset import Dataset
-from cartsim.endpoints.metrics import Metric, metrics
+from cartsim.endpoints.metrics import Analysis, Metric, metrics
 from cartsim.endpoints.outcomes import Outcomes
 from cartsim.endpoints.profile import NcaSettings, Profile
 from cartsim.errors import DataError, Finding
@@ -98,9 +98,10 @@ def _row(samples: pd.DataFrame, measures: tuple[Metric, ...], settings: NcaSetti
         samples["value"].to_numpy(dtype=np.float64),
         samples["censoring"].to_numpy(dtype=np.int64),
     )
+    analysis = Analysis.of(profile, settings)
     known: dict[str, float] = {}
     for metric in measures:
-        known[metric.name] = metric.compute(profile, known, settings)
+        known[metric.name] = metric.compute(analysis, known)
     return known
 
 
