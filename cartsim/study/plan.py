@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
-
-import numpy as np
 
 from cartsim.data.dataset import Dataset
 from cartsim.errors import CartsimError, ConfigError, FitError
@@ -75,12 +72,6 @@ class Plan:
         present = set(self.fitted(dataset).observations["subject"])
         with_samples = tuple(subject for subject in dataset.subjects if subject in present)
         return with_samples, tuple(subject for subject in dataset.subjects if subject not in present)
-
-    def seed_of(self, subject: str) -> int:
-        """The patient's own seed: it does not change when patients are added or left out."""
-        words = np.frombuffer(hashlib.sha256(subject.encode()).digest(), dtype=np.uint32)
-        state = np.random.SeedSequence([self.seed, *(int(word) for word in words)])
-        return int(state.generate_state(1, np.uint32)[0])
 
 
 def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> Plan:

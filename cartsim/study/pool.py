@@ -12,8 +12,18 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 Result = TypeVar("Result")
-Progress = Callable[[int], None]
-"""Told how many more sampler steps are done."""
+Progress = Callable[[int, int], None]
+"""Told how many sampler steps are done and how many are planned."""
+
+
+class Watcher(Protocol):
+    """Sees the work of all tasks, each known by its place in the list."""
+
+    def advance(self, index: int, done: int, planned: int) -> None:
+        """A task has done so many steps of those planned so far."""
+
+    def finish(self, index: int, result: Any) -> None:
+        """A task is done."""
 
 
 class Task(Protocol[Result]):
@@ -32,29 +42,29 @@ def default_workers() -> int:
     return max(1, min(2, available))
 
 
-def run_all(tasks: Sequence[Task[Result]], *, workers: int, progress: Progress) -> list[Result]:
+def run_all(tasks: Sequence[Task[Result]], *, workers: int, watcher: Watcher) -> list[Result]:
     """Results of the tasks in their order, whatever the number of workers.
 
     With one worker everything runs in this process. Ctrl-C lets the workers stop at their next step and is
     passed on; what they have written so far stays.
     """
     if workers <= 1 or len(tasks) <= 1:
-        return [task(progress) for task in tasks]
+        return [_watched(index, task, watcher) for index, task in enumerate(tasks)]
     context = multiprocessing.get_context("spawn")  # a fork would copy numba's and HDF5's locks
     reports, stop = context.Queue(), context.Event()
     pool = ProcessPoolExecutor(
         min(workers, len(tasks)), mp_context=context, initializer=_begin, initargs=(reports, stop)
     )
     with pool, _stopping(pool, stop):
-        futures = [pool.submit(_work, task) for task in tasks]
-        pending = set(futures)
+        places = {pool.submit(_work, index, task): index for index, task in enumerate(tasks)}
+        pending = set(places)
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             while not reports.empty():
-                progress(reports.get())
-            for future in done:
-                future.result()  # a failed patient ends the run here, not after all others
-        return [future.result() for future in futures]
+                watcher.advance(*reports.get())
+            for future in done:  # a failed patient ends the run here, not after all others
+                watcher.finish(places[future], future.result())
+        return [future.result() for future in places]
 
 
 @contextmanager
@@ -83,10 +93,16 @@ def _begin(reports: Any, stop: Any) -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
-def _work(task: Task[Result]) -> Result:
-    def progress(steps: int) -> None:
+def _watched(index: int, task: Task[Result], watcher: Watcher) -> Result:
+    result = task(lambda done, planned: watcher.advance(index, done, planned))
+    watcher.finish(index, result)
+    return result
+
+
+def _work(index: int, task: Task[Result]) -> Result:
+    def progress(done: int, planned: int) -> None:
         if _here["stop"].is_set():
             raise Stopped
-        _here["reports"].put(steps)
+        _here["reports"].put((index, done, planned))
 
     return task(progress)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 class Square:
     value: int
     def __call__(self, progress):
-        progress(self.value)
+        progress(self.value, 10)
         return self.value**2, os.getpid()
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Long:
         for step in range(600):
             open(os.path.join(self.folder, "steps"), "a").write("x")
             time.sleep(0.05)
-            progress(1)
+            progress(step, 600)
 """
 
 
@@ -45,8 +45,22 @@ class Local:
     value: int
 
     def __call__(self, progress: Progress) -> tuple[int, int]:
-        progress(self.value)
+        progress(self.value, 10)
         return self.value**2, os.getpid()
+
+
+class Seen:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int, int]] = []
+        self.finished: list[int] = []
+
+    def advance(self, index: int, done: int, planned: int) -> None:
+        self.steps.append((index, done, planned))
+
+    def finish(self, index: int, result: object) -> None:
+        self.finished.append(index)
 
 
 @pytest.fixture
@@ -59,32 +73,35 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_one_worker_stays_in_this_process() -> None:
-    seen: list[int] = []
-    results = run_all([Local(2), Local(3)], workers=1, progress=seen.append)
+    seen = Seen()
+    results = run_all([Local(2), Local(3)], workers=1, watcher=seen)
     assert results == [(4, os.getpid()), (9, os.getpid())]
-    assert seen == [2, 3]
+    assert seen.steps == [(0, 2, 10), (1, 3, 10)]
+    assert seen.finished == [0, 1]
 
 
 def test_two_workers_give_the_results_in_order_from_other_processes(tasks) -> None:
-    seen: list[int] = []
-    results = run_all([tasks.Square(value) for value in range(5)], workers=2, progress=seen.append)
+    seen = Seen()
+    results = run_all([tasks.Square(value) for value in range(5)], workers=2, watcher=seen)
     assert [square for square, _ in results] == [0, 1, 4, 9, 16]
     assert os.getpid() not in {process for _, process in results}
-    assert sum(seen) <= 10
+    assert sorted(seen.finished) == [0, 1, 2, 3, 4]
+    assert set(seen.steps) <= {(value, value, 10) for value in range(5)}
 
 
 def test_an_error_in_a_worker_reaches_the_caller_as_itself(tasks) -> None:
     with pytest.raises(CartsimError, match="this patient cannot be fitted"):
-        run_all([tasks.Fails(), tasks.Square(1)], workers=2, progress=lambda steps: None)
+        run_all([tasks.Fails(), tasks.Square(1)], workers=2, watcher=Seen())
 
 
 def test_a_stop_ends_the_workers_soon(tasks, tmp_path: Path) -> None:
-    def interrupt(steps: int) -> None:
-        raise KeyboardInterrupt
+    class Interrupts(Seen):
+        def advance(self, index: int, done: int, planned: int) -> None:
+            raise KeyboardInterrupt
 
     begin = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        run_all([tasks.Long(str(tmp_path))] * 3, workers=2, progress=interrupt)
+        run_all([tasks.Long(str(tmp_path))] * 3, workers=2, watcher=Interrupts())
     assert time.perf_counter() - begin < 20.0  # each task alone would take 30 s
     written = (tmp_path / "steps").stat().st_size
     time.sleep(0.3)

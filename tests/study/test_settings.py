@@ -49,7 +49,9 @@ def test_a_number_written_as_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_data_come_from_one_place_only(tmp_path: Path) -> None:
-    faults = faults_of(tmp_path, GOOD.replace('file = "data.csv"', 'file = "data.csv"\nloader = "penn_ctl019"'))
+    faults = faults_of(
+        tmp_path, GOOD.replace('file = "data.csv"', 'file = "data.csv"\nloader = "penn_ctl019"')
+    )
     assert "either file" in faults["data"]
 
 
