@@ -24,6 +24,7 @@ from cartsim.cli.table_options import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
 
     from cartsim.endpoints.outcomes import Outcomes
@@ -68,7 +69,8 @@ def nca(
     typer.echo(dataset.summary.text())
     outcomes = analyse(dataset, output=output)
     console = Console()
-    console.print(_by_subject(outcomes))
+    for table in _by_subject(outcomes):
+        console.print(table)
     console.print("* sampling stops before the window ends: kept out of the summary")
     console.print(_summary(outcomes))
     for path, write in ((csv, outcomes.to_csv), (summary_csv, outcomes.summary_to_csv)):
@@ -77,38 +79,57 @@ def nca(
             typer.echo(f"written: {path}")
 
 
-def _by_subject(outcomes: Outcomes) -> Table:
-    """The main measures, one row a subject."""
-    from rich.table import Table
-
+def _by_subject(outcomes: Outcomes, *, columns: int = 6) -> list[Table]:
+    """The main measures, one row a subject, in tables narrow enough for a terminal."""
     shown = [name for name in outcomes.summary["metric"] if name not in {"follow_up", "clast", "auc_last"}]
-    table = Table(title="by subject", title_justify="left", show_edge=False)
-    for name in ("subject", *shown):
-        table.add_column(name.replace("detectable_month_", "month "), overflow="fold")
-    for _, row in outcomes.table.iterrows():
-        table.add_row(str(row["subject"]), *(_cell(row, name) for name in shown))
-    return table
-
-
-def _cell(row: object, name: str) -> str:
-    """A number in four digits, yes or no, a mark where a window was cut short."""
-    value = row[name]
-    if value != value or str(value) == "<NA>":
-        return "-"
-    if name.startswith("detectable"):
-        return "yes" if value else "no"
-    mark = "*" if row.get(f"{name}_truncated", False) else ""
-    return f"{value:.4g}{mark}"
+    tables = []
+    for start in range(0, len(shown), columns):
+        names = shown[start : start + columns]
+        table = _table("" if start else "by subject", "subject", *(_words(name) for name in names))
+        for _, row in outcomes.table.iterrows():
+            _fill(table, str(row["subject"]), *(_cell(row, name) for name in names))
+        tables.append(table)
+    return tables
 
 
 def _summary(outcomes: Outcomes) -> Table:
     """The summary with the number evaluable and what each measure means."""
-    from rich.table import Table
-
-    table = Table(title="summary", title_justify="left", show_edge=False)
-    for name in ("measure", "unit", "statistic", "value", "evaluable", "meaning"):
-        table.add_column(name, overflow="fold")
+    table = _table("summary", "measure", "unit", "value", "evaluable", "statistic; meaning")
     for row in outcomes.summary.itertuples():
         count = f"{row.evaluable}/{row.subjects}"
-        table.add_row(row.metric, row.unit, row.statistic, row.text, count, row.description)
+        _fill(table, _words(row.metric), row.unit, row.text, count, f"{row.statistic}; {row.description}")
     return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """An empty table that stays readable in 80 columns."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _fill(table: Table, *cells: str) -> None:
+    """Add a row as it stands: brackets are ranges, not markup."""
+    from rich.markup import escape
+
+    table.add_row(*(escape(cell) for cell in cells))
+
+
+def _words(name: str) -> str:
+    """A column name as a heading that breaks between words."""
+    return name.replace("detectable_month", "month").replace("auc_0_", "AUC 0-").replace("_", " ")
+
+
+def _cell(row: pd.Series, name: str) -> str:
+    """A rounded number, yes or no, a mark where a window was cut short, a dash where not evaluable."""
+    value = row[name]
+    if str(value) in {"nan", "<NA>"}:
+        return "-"
+    if name.startswith("detectable"):
+        return "yes" if value else "no"
+    mark = "*" if row.get(f"{name}_truncated", False) else ""
+    return f"{value:,.0f}{mark}" if value >= 1000.0 else f"{value:.3g}{mark}"

@@ -63,9 +63,9 @@ def test_options_reach_the_reader(run):
 def test_nca_prints_both_tables_and_writes_csv(run, tmp_path):
     answer = run("nca", "--lloq", "50", "--csv", tmp_path / "nca.csv", "--summary-csv", tmp_path / "sum.csv")
     assert answer.exit_code == 0
-    assert "18000" in answer.stdout.replace("1.8e+04", "18000")
+    assert "18,000" in answer.stdout
     assert "geometric mean (CV %)" in answer.stdout
-    assert "1/2" not in answer.stdout.split("summary")[0]
+    assert "median [range]" in answer.stdout
     with (tmp_path / "nca.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["subject"] for row in rows] == ["P1", "P2"]
@@ -74,6 +74,14 @@ def test_nca_prints_both_tables_and_writes_csv(run, tmp_path):
     assert [row["auc_0_6m_truncated"] for row in rows] == ["True", "True"]
     assert "*" in answer.stdout
     assert "auc_0_6m" in (tmp_path / "sum.csv").read_text()
+
+
+def test_what_is_not_evaluable_is_a_dash(run):
+    text = "\n".join(line for line in TABLE.splitlines() if ",90," not in line and ",28," not in line)
+    answer = run("nca", "--lloq", "50", text=text)
+    assert "not evaluable" in answer.stdout
+    lines = [line.split() for line in answer.stdout.splitlines() if line.strip().startswith("P1")]
+    assert lines[-1][-3:] == ["-", "-", "no"]
 
 
 @pytest.mark.parametrize("words", [("--lloq", "fifty"), ("--unit", "car"), ("--column", "=x")])
