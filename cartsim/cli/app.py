@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from cartsim.cli.check import check
 from cartsim.cli.fit import fit
 from cartsim.cli.models import models
+from cartsim.cli.nca import nca
 from cartsim.cli.recipe import recipe
 from cartsim.cli.simulate import simulate
 from cartsim.cli.warmup import warmup
 from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
-VERBS = (fit, simulate, models, recipe, warmup)
+VERBS = (fit, check, nca, simulate, models, recipe, warmup)
 EXIT_CODES = {
     0: "done, every gate passed",
     1: "done, but a gate was missed or a committed result was not reproduced",

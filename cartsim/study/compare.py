@@ -52,12 +52,14 @@ def _patients(where: str, recorded: Mapping[str, Any], fresh: Mapping[str, Any])
 
 def _quantities(where: str, old: Mapping[str, float], new: Mapping[str, float]) -> Iterator[str]:
     for quantity in QUANTITIES:
-        difference = abs(new[quantity] - old[quantity])
-        error = math.hypot(old[f"mcse_{quantity}"], new[f"mcse_{quantity}"])
+        was, now = (math.nan if record[quantity] is None else record[quantity] for record in (old, new))
+        difference = abs(now - was)
+        # An unknown error (no effective draws) excuses nothing.
+        error = math.hypot(*(record[f"mcse_{quantity}"] or 0.0 for record in (old, new)))
         if not difference <= TOLERATED_ERRORS * error:
             apart = difference / error if error else math.inf
             yield (
-                f"{where}: {quantity} recorded {old[quantity]:.6g}, now {new[quantity]:.6g}, apart by "
+                f"{where}: {quantity} recorded {was:.6g}, now {now:.6g}, apart by "
                 f"{apart:.1f} Monte Carlo errors; allowed: {TOLERATED_ERRORS:g}"
             )
 
