@@ -68,7 +68,7 @@ def batch(
     events : EventTable of the subjects, or one subject's for all
     subject : int64 (n,), whose times and events each row uses; by default row i is subject i
     start : float, day; when the initial state holds
-    method : Method; by default the closed form where the model has one and no events, else Rodas5P at 1e-6
+    method : Method; by default the closed form where it applies (start 0, no events), else Rodas5P at 1e-6
     threads : int; the result has the same bits for any number
 
     Notes
@@ -87,7 +87,7 @@ def batch(
         # Every subject reads the same times: a repeated flat copy keeps the kernels free of special cases.
         time_offsets = np.arange(subjects + 1, dtype=np.int64) * len(flat)
         flat = np.tile(flat, subjects)
-    plan = Plan(model, flat, time_offsets, *_events(events, subjects), start, method)
+    plan = Plan(model, flat, time_offsets, *events.for_solver(model, subjects), start, method)
     return plan.solve(parameters, who, threads)
 
 
@@ -101,7 +101,7 @@ def plan_one(
 ) -> Plan:
     """Check the times and events of one subject once, for a fit that solves them many thousand times."""
     flat, time_offsets, _ = _times(times)
-    return Plan(model, flat, time_offsets, *_events(events or no_events(), 1), start, method)
+    return Plan(model, flat, time_offsets, *(events or no_events()).for_solver(model, 1), start, method)
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,10 @@ class Plan:
     method: Method | None
 
     def __post_init__(self) -> None:
-        if len(self.times) and self.times.min() < self.start:
-            first = float(self.times.min())
-            raise SolveError(
-                "an output time lies before the start", value=first, limit=f">= {self.start} day"
-            )
+        for what, given in (("an output time", self.times), ("a dose or event", self.event_rows[:, 0])):
+            if len(given) and given.min() < self.start:
+                limit = f">= {self.start} day"
+                raise SolveError(f"{what} lies before the start", value=float(given.min()), limit=limit)
 
     def solve(self, parameters: np.ndarray, subject: np.ndarray | None = None, threads: int = 1) -> Batch:
         """Solve parameter rows (n, P) for the subjects (n,) they name, by default all for the first."""
@@ -130,6 +129,9 @@ class Plan:
             subject, length = np.zeros(count, dtype=np.int64), len(self.times)
             offsets = np.arange(0, (count + 1) * length, length) if length else np.zeros(count + 1, np.int64)
         else:
+            known = len(self.time_offsets) - 1
+            if count and not (subject.min() >= 0 and subject.max() < known):
+                raise SolveError("a row names no subject", value=subject, limit=f"0 to {known - 1}")
             lengths = np.diff(self.time_offsets)[subject]
             offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         result = Batch(
@@ -140,7 +142,7 @@ class Plan:
             np.zeros((count, 3), dtype=np.int64),
         )
         layout = (self.times, self.time_offsets, offsets)
-        if self.method is None and model.solution is not None and not len(self.event_rows):
+        if self.method is None and model.solution and not len(self.event_rows) and self.start == 0.0:
             module, problem = closed_form_module(model), None
         else:
             method = self.method or default_method()
@@ -154,6 +156,9 @@ class Plan:
             else:
                 module.solve(first, last, *problem, result.states, result.status, result.counts)
             module.observe(first, last, parameters, subject, *layout, result.states, result.outputs)
+            if result.status[first:last].any():  # an output that reads no state would hide the failure
+                rows = slice(offsets[first], offsets[last])
+                result.outputs[rows][np.isnan(result.states[rows]).any(axis=1)] = np.nan
 
         _run(task, count, threads)
         return result
@@ -176,6 +181,8 @@ def _times(times: np.ndarray | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarra
     shared = not isinstance(times, tuple)
     flat = np.atleast_1d(np.asarray(times if shared else times[0], dtype=np.float64))
     offsets = np.asarray([0, len(flat)] if shared else times[1], dtype=np.int64)
+    if not (offsets[0] == 0 and offsets[-1] == len(flat) and (np.diff(offsets) >= 0).all()):
+        raise SolveError("offsets must rise from 0 to the number of times", value=offsets, limit=len(flat))
     rising = np.diff(flat) >= 0
     inside = np.ones(len(rising), dtype=bool)
     inside[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < len(flat))] - 1] = False
@@ -192,18 +199,6 @@ def _subjects(subject: np.ndarray | None, count: int, shared: bool, event_subjec
         return who
     one = shared and event_subjects == 1
     return np.zeros(count, dtype=np.int64) if one else np.arange(count, dtype=np.int64)
-
-
-def _events(events: EventTable, subjects: int) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets and rows, one subject's events repeated for all where only one is given."""
-    rows = events.matrix()
-    if events.subjects == subjects:
-        return np.ascontiguousarray(events.offsets, dtype=np.int64), rows
-    if events.subjects == 1:
-        return np.arange(subjects + 1, dtype=np.int64) * len(rows), np.tile(rows, (subjects, 1))
-    raise SolveError(
-        "events and times are for different numbers of subjects", value=(events.subjects, subjects)
-    )
 
 
 def default_threads() -> int:
@@ -336,7 +331,7 @@ def simulate(
     subjects, table = _parameter_rows(model, base, parameters)
     events = _doses(model, dose, regimen, len(table), start)
     grid = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if method is None and (model.solution is None or len(events.time)):
+    if method is None and (model.solution is None or len(events.time) or start != 0.0):
         method = default_method(1e-8)
     solved = batch(
         model, table, grid, events=events, start=start, method=method, threads=threads or default_threads()

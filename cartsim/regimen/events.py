@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cartsim.errors import ModelError
+from cartsim.spec.model import Model
 
 BOLUS, RATE_CHANGE = 1, 2
 
@@ -44,6 +45,8 @@ class EventTable:
                 raise ModelError("events of a subject must be sorted by time", value=self.time[first:last])
         if not np.isfinite(self.time).all() or not np.isfinite(self.value).all():
             raise ModelError("event times and amounts must be finite numbers")
+        if not np.isin(self.kind, (BOLUS, RATE_CHANGE)).all():
+            raise ModelError("an event is of no known kind", value=self.kind, limit="1 bolus, 2 rate change")
 
     @property
     def subjects(self) -> int:
@@ -52,6 +55,35 @@ class EventTable:
     def matrix(self) -> np.ndarray:
         """Columns time, kind, target, value; float64 (E, 4)."""
         return np.column_stack([self.time, self.kind, self.target, self.value]).astype(np.float64, order="C")
+
+    def for_solver(self, model: Model, subjects: int) -> tuple[np.ndarray, np.ndarray]:
+        """Offsets and rows for S subjects; one subject's events are repeated for all where only one is given.
+
+        Raises
+        ------
+        ModelError
+            For an event into a state that does not exist, or a rate into one that takes a bolus only.
+        """
+        takes_rate = np.array([state.dosed or state.name == model.infusion for state in model.states])
+        if len(self.target) and not (self.target.min() >= 0 and self.target.max() < len(model.states)):
+            raise ModelError(
+                f"an event goes into no state of {model.name}",
+                value=self.target,
+                limit=f"state index 0 to {len(model.states) - 1}",
+            )
+        if not takes_rate[self.target[self.kind == RATE_CHANGE]].all():
+            raise ModelError(
+                f"a rate goes into a state of {model.name} that takes a bolus only",
+                remedy="declare State(…, dosed=True) in the model file",
+            )
+        rows = self.matrix()
+        if self.subjects == subjects:
+            return np.ascontiguousarray(self.offsets, dtype=np.int64), rows
+        if self.subjects == 1:
+            return np.arange(subjects + 1, dtype=np.int64) * len(rows), np.tile(rows, (subjects, 1))
+        raise ModelError(
+            "events and times are for different numbers of subjects", value=(self.subjects, subjects)
+        )
 
 
 def no_events(subjects: int = 1) -> EventTable:

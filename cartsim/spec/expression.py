@@ -77,6 +77,16 @@ class Node:
     def __ge__(self, other: Node | Number) -> Node:
         return self.graph.make("le", other, self)
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        raise ModelError(
+            "an equality test on a state, parameter or time cannot be traced",
+            remedy="use <, <=, > or >= inside where(condition, a, b)",
+        )
+
+    __hash__ = object.__hash__
+
     def __and__(self, other: Node) -> Node:
         return self.graph.make("and", self, other)
 
@@ -133,9 +143,11 @@ class Graph:
 
     def switch(self, time: Node) -> Node:
         """The 0/1 flag that is raised when the patient's clock reaches `time` (a function of parameters)."""
-        if time not in self.switches:
+        keys = [known.key for known in self.switches]
+        if time.key not in keys:
             self.switches.append(time)
-        return self.leaf("switch", self.switches.index(time))
+            keys.append(time.key)
+        return self.leaf("switch", keys.index(time.key))
 
     def make(self, op: str, *operands: Node | Number) -> Node:
         """The node of an operation, simplified where that is exact."""

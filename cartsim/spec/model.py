@@ -218,6 +218,8 @@ def _declaration_faults(model: Model) -> list[str]:
             faults.append(f"state {state.name!r} has scale {state.scale}; it must be positive and finite")
         if state.extinct_below < 0 or (state.positive and state.initial < 0):
             faults.append(f"state {state.name!r} is declared positive but starts or dies out below zero")
+        if state.extinct_below > 0 and not state.positive:
+            faults.append(f"state {state.name!r} can only die out where it is declared positive")
     for parameter in model.parameters:
         if not isinstance(parameter.source, Source):
             faults.append(f"parameter {parameter.name!r} has no source; use SOURCE.at(where) or assumed(why)")

@@ -27,17 +27,18 @@ _TEMPLATES = {
     "neg": "(-{})",
     "lt": "({} < {})",
     "le": "({} <= {})",
-    "and": "({} & {})",
-    "or": "({} | {})",
+    # compared with 0 because a truth value that crosses from one loop to another is stored as a number
+    "and": "(({} != 0) & ({} != 0))",
+    "or": "(({} != 0) | ({} != 0))",
     "not": "(not {})",
     "exp": "np.exp({})",
     "log": "np.log({})",
     "sqrt": "np.sqrt({})",
     "pow": "({} ** {})",
     "where": "({1} if {0} else {2})",
-    # written so that a NaN in the first argument is never hidden
-    "min": "({1} if {1} < {0} else {0})",
-    "max": "({1} if {1} > {0} else {0})",
+    # written so that a NaN in either argument is never hidden
+    "min": "({1} if ({1} < {0}) | ({1} != {1}) else {0})",
+    "max": "({1} if ({1} > {0}) | ({1} != {1}) else {0})",
 }
 
 

@@ -69,7 +69,7 @@ def minimum(a: Any, b: Any) -> Any:
     graph = _graph(a, b)
     if graph is not None:
         return graph.make("min", a, b)
-    return where(_real(a) < _real(b), a, b)
+    return _chosen(a, b, np.minimum, lambda: _real(a) < _real(b))
 
 
 def maximum(a: Any, b: Any) -> Any:
@@ -77,7 +77,14 @@ def maximum(a: Any, b: Any) -> Any:
     graph = _graph(a, b)
     if graph is not None:
         return graph.make("max", a, b)
-    return where(_real(b) < _real(a), a, b)
+    return _chosen(a, b, np.maximum, lambda: _real(b) < _real(a))
+
+
+def _chosen(a: Any, b: Any, plain: Any, first: Any) -> Any:
+    """Of plain numbers the one that NumPy picks (NaN wins); of complex numbers and symbols by comparison."""
+    if _is_sympy(a, b) or np.iscomplexobj(a) or np.iscomplexobj(b):
+        return where(first(), a, b)
+    return plain(a, b)
 
 
 def _real(x: Any) -> Any:
