@@ -12,13 +12,10 @@ what happens rarely (outputs due, doses, a new patient) is done lane by lane for
 from cartsim.kernels.jit import kernel
 from cartsim.kernels.model_slot import (
     CLOCK,
-    EXTINCT,
-    FLOOR,
     LANES,
     N_PARAMETERS,
     N_STATES,
     N_SWITCHES,
-    NEXT,
     ORDER,
     PARAMETER,
     RATE,
@@ -32,6 +29,7 @@ from cartsim.kernels.model_slot import (
     interpolate,
     np,
     prepare,
+    take,
 )
 
 # </model slot>
@@ -93,7 +91,8 @@ def verdict(w, control):
         grown = w[PLAN + lane] if (h < w[PLAN + lane]) & (grown < w[PLAN + lane]) else grown
         shrunk = h * (0.5 if error <= 1.0 else (wanted if (wanted > 0.1) & (wanted < 1.0) else 0.1))
         next_plan = grown if good else shrunk
-        at_stop = h == w[STOP + lane] - before
+        # The sum may round up to a stop that the step was not cut for.
+        at_stop = (h == w[STOP + lane] - before) | (before + h >= w[STOP + lane])
         now = w[STOP + lane] if at_stop else before + h
         steps = w[ACCEPTED + lane] + w[REJECTED + lane]
         stuck = next_plan < 4e-16 * abs(before) + 1e-30
@@ -109,24 +108,6 @@ def verdict(w, control):
         asking += 1.0 if asks else 0.0
         due += 1.0 if inside else 0.0
     return asking > 0.0, due > 0.0
-
-
-@kernel
-def take(w):
-    """Move the lanes whose step was good to its end; tiny negatives and extinct populations become zero."""
-    for n in range(N_STATES):
-        floor, extinct = FLOOR[n], EXTINCT[n]
-        for lane in range(LANES):
-            k = n * LANES + lane
-            value = w[NEXT + k]
-            below = value < floor
-            value = floor if below else value
-            value = 0.0 if value < extinct else value
-            good = w[TAKEN + lane] > 0.0
-            w[STATE + k] = value if good else w[STATE + k]
-            w[CLIPPED + lane] += 1.0 if below & good else 0.0
-    for lane in range(LANES):
-        w[TIME + lane] = w[NOW + lane]
 
 
 @kernel

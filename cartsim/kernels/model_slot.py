@@ -6,7 +6,6 @@ group live in one workspace `w`; number X of lane l is `w[X + l]`, and entry k o
 `w[X + k * LANES + l]`.
 """
 
-import numpy as np
 
 from cartsim.kernels.jit import kernel
 
@@ -17,9 +16,8 @@ CLOCK = 0
 STATE, NEXT, PARAMETER = 17 * LANES, 18 * LANES, 19 * LANES
 SWITCH, SWITCH_TIME, RATE = 20 * LANES, 20 * LANES, 20 * LANES
 SIZE = 20 * LANES
-STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (1, 3, 4, 5, 6))
-FLOOR = (0.0,)
-EXTINCT = (-np.inf,)
+TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
+NOW, TAKEN, CLIPPED = (CLOCK + k * LANES for k in (11, 12, 16))
 RATE_SLOT = (-1,)
 
 
@@ -37,6 +35,16 @@ def advance(w):
         w[NEXT + lane] = y / (1.0 + h * k)
         w[ERROR + lane] = 0.5 * (h * k) ** 2 * abs(y) / (1.0 + abs(y))
         w[LARGEST + lane], w[LOWEST + lane], w[PIVOT + lane] = abs(w[NEXT + lane]), 0.0, 1.0
+
+
+@kernel
+def take(w):
+    """Move the lanes whose step was TAKEN to its end; what falls below zero becomes zero and is counted."""
+    for lane in range(LANES):
+        if w[TAKEN + lane] > 0.0:
+            w[CLIPPED + lane] += 1.0 if w[NEXT + lane] < 0.0 else 0.0
+            w[STATE + lane] = max(w[NEXT + lane], 0.0)
+        w[TIME + lane] = w[NOW + lane]
 
 
 @kernel

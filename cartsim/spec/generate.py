@@ -24,13 +24,15 @@ from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
 from cartsim.spec.model import Model
 from cartsim.spec.printing import LANES, Layout, lane_kernel, number
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
-from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step
+from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, take_kernel
 from cartsim.spec.trace import Traced
 
 DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
-# The driver's own numbers of a lane; the generated kernels use the first seven by name.
-CLOCK_SLOTS = ("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT")
-CLOCK_SIZE = 17
+# The driver's own numbers of a lane, in its order.
+CLOCK_SLOTS = (
+    *("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT", "PLAN", "STOP", "DUE", "END", "NOW"),
+    *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED"),
+)
 
 
 def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> str:
@@ -61,6 +63,7 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
     else:
         kernels += explicit_step(tableau, layout, size, autonomous=not _reads_time(rates))
     kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
+    kernels.append(take_kernel(model, layout))
     kernels.append(observe_kernel(traced))
     constants = {
         "LANES": LANES,
@@ -82,7 +85,6 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
         "from cartsim.kernels.jit import kernel",
         *(f"{name} = {value!r}" for name, value in constants.items()),
         f"FLOOR = {_row(0.0 if state.positive else -np.inf for state in model.states)}",
-        f"EXTINCT = {_row(state.extinct_below or -np.inf for state in model.states)}",
     ]
     return "\n".join(head) + "\n\n\n" + "\n\n\n".join(kernels) + "\n\n" + _driver_body()
 
@@ -111,7 +113,6 @@ def _layout(model: Model, traced: Traced, rate_slot: list[int]) -> Layout:
     layout = Layout()
     for name in CLOCK_SLOTS:
         layout.take(name)
-    layout.take("CLOCK rest", CLOCK_SIZE - len(CLOCK_SLOTS))
     layout.take("STATE", len(model.states))
     layout.take("NEXT", len(model.states))
     layout.take("PARAMETER", len(model.parameters))

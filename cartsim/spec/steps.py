@@ -180,3 +180,21 @@ def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -
     if explicit:
         body.append(f"w[{slot['PIVOT']} + lane] = 1.0")
     return "\n".join([*lines, *(f"        {line}" for line in body)])
+
+
+def take_kernel(model: Model, layout: Layout) -> str:
+    """Kernel `take`: lanes whose step was good move to its end; tiny negatives and extinct cells become 0."""
+    slot = layout.slots
+    body = [f"good = w[{slot['TAKEN']} + lane] > 0.0", f"clipped = w[{slot['CLIPPED']} + lane]"]
+    for n, state in enumerate(model.states):
+        offset = n * LANES
+        body.append(f"value = w[{slot['NEXT'] + offset} + lane]")
+        if state.positive:
+            body.append("clipped += 1.0 if good & (value < 0.0) else 0.0")
+            body.append(f"value = 0.0 if value < {number(state.extinct_below)} else value")
+        target = f"w[{slot['STATE'] + offset} + lane]"
+        body.append(f"{target} = value if good else {target}")
+    body.append(f"w[{slot['CLIPPED']} + lane] = clipped")
+    body.append(f"w[{slot['TIME']} + lane] = w[{slot['NOW']} + lane]")
+    loop = [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
+    return "\n".join(["@kernel", "def take(w):", *loop])
