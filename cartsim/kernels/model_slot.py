@@ -6,6 +6,7 @@ group live in one workspace `w`; number X of lane l is `w[X + l]`, and entry k o
 `w[X + k * LANES + l]`.
 """
 
+import numpy as np  # noqa: F401 (the driver takes it from here, as from a generated module)
 
 from cartsim.kernels.jit import kernel
 
