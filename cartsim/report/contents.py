@@ -27,6 +27,8 @@ _COLUMNS = {
         *("subject", "output", "time", "median", "lower", "upper"),
         *("predictive_lower", "predictive_upper"),
     ),
+    "nca": ("subject",),
+    "nca_summary": ("metric", "description", "unit", "statistic", "text", "center", "evaluable", "subjects"),
     "gof": ("subject", "output", "time", "censoring", "observed", "predicted", "residual"),
 }
 
@@ -76,7 +78,7 @@ class ReportContents:
     data_summary : DataFrame, optional
         One row an output (or patient), with % BLQ.
     nca, nca_summary : DataFrame, optional
-        Cellular-kinetics endpoints, one row a patient, and their summary.
+        `Outcomes.table` (one row a patient) and `Outcomes.summary` of `cartsim.endpoints`.
     observations, bands, gof : DataFrame, optional
         `Dataset.observations`, `band_table` and `gof_table`. `gof` may carry `theoretical_quantile`
         (normal score of the residual within its output), which the QQ plot needs.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from markupsafe import Markup
 
 from cartsim.report.contents import ReportContents
 from cartsim.report.plates import Plate
-from cartsim.report.tables import Grid, by_parameter, grid, parameter_rows
+from cartsim.report.tables import Grid, by_parameter, endpoint_grid, grid, parameter_rows
 
 TEMPLATES = ("report.html", "parts.html", "style.html")
 SECTIONS = (
@@ -28,7 +27,6 @@ SECTIONS = (
     ("reading", "How to read this report"),
 )
 MANY = 12  # patients past which the long tables are folded
-EXTREMES = re.compile(r"\b(range|min|max|minimum|maximum)\b", re.IGNORECASE)
 FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner")
 
 
@@ -72,7 +70,7 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
     sections = {
         section: [figure for figure in figures if figure.plate.section == section] for section in FIGURES
     }
-    shown = contents.show_observations
+    by_patient, over_patients = _endpoints(contents)
     return (
         _environment()
         .get_template("report.html")
@@ -89,8 +87,8 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
             many=len(gates) > MANY,
             single=len({row.subject for row in rows}) == 1,
             data=None if contents.data_summary is None else grid(contents.data_summary),
-            nca=None if contents.nca is None or not shown else grid(contents.nca),
-            nca_summary=_summary(contents),
+            nca=by_patient,
+            nca_summary=over_patients,
             figures=sections,
             run=_flat(contents.run),
         )
@@ -110,14 +108,14 @@ def _environment() -> Environment:
     )
 
 
-def _summary(contents: ReportContents) -> Grid | None:
-    """The NCA summary; without ranges where single patients' values are withheld."""
-    table = contents.nca_summary
-    if table is None:
-        return None
-    if not contents.show_observations:
-        table = table[[name for name in table.columns if not EXTREMES.search(str(name).replace("_", " "))]]
-    return grid(table)
+def _endpoints(contents: ReportContents) -> tuple[Grid | None, Grid | None]:
+    """The endpoints by patient, unless they must not be shown, and their summary."""
+    summary, table = contents.nca_summary, contents.nca
+    units = {} if summary is None else dict(zip(summary["metric"], summary["unit"], strict=True))
+    return (
+        grid(table, units) if table is not None and contents.show_observations else None,
+        None if summary is None else endpoint_grid(summary, extremes=contents.show_observations),
+    )
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cartsim.report.wording import ABSENT, exact, fixed, number, quantity, unit_text, whole
+from cartsim.report.wording import ABSENT, exact, fixed, labelled, number, quantity, unit_text, whole
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,10 +34,11 @@ class Grid:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def grid(frame: DataFrame) -> Grid:
-    """Turn any table into text; a wide table of few rows is turned on its side."""
+def grid(frame: DataFrame, units: Mapping[str, str] | None = None) -> Grid:
+    """Turn any table into text, columns with their unit; a wide table of few rows is turned on its side."""
+    names = [labelled(column, (units or {}).get(column)) for column in frame.columns]
     numeric = [frame[column].dtype.kind in "fiu" for column in frame.columns]
-    lines = [tuple(Cell(quantity(column), kind) for column, kind in zip(frame.columns, numeric, strict=True))]
+    lines = [tuple(Cell(name, kind) for name, kind in zip(names, numeric, strict=True))]
     for row in frame.itertuples(index=False, name=None):
         lines.append(tuple(_cell(value, kind) for value, kind in zip(row, numeric, strict=True)))
     if len(numeric) > WIDE and 1 < len(lines) <= WIDE:
@@ -45,6 +47,30 @@ def grid(frame: DataFrame) -> Grid:
             for line in zip(*lines, strict=True)
         ]
     return Grid(lines[0], tuple(lines[1:]))
+
+
+def endpoint_grid(summary: DataFrame, *, extremes: bool) -> Grid:
+    """Turn the summary of `Outcomes` (metric, unit, statistic, text, evaluable, subjects) into text.
+
+    Without `extremes` a median stands alone: the ends of its range are two patients' own values.
+    """
+    heads = ("Endpoint", "Meaning", "Statistic", "Result", "Unit", "Evaluable")
+    rows = []
+    for row in summary.itertuples(index=False):
+        spread = "range" in row.statistic
+        result = number(row.center) if spread and not extremes else _EXPONENT.sub(_in_words, row.text)
+        statistic = row.statistic.split(" [")[0] if not extremes else row.statistic
+        texts = (quantity(row.metric), row.description, statistic, result, unit_text(row.unit))
+        evaluable = Cell(f"{row.evaluable} of {row.subjects}", numeric=True)
+        rows.append((*(Cell(text, numeric=place == 3) for place, text in enumerate(texts)), evaluable))
+    return Grid(tuple(Cell(head, numeric=place in (3, 5)) for place, head in enumerate(heads)), tuple(rows))
+
+
+_EXPONENT = re.compile(r"\d+(?:\.\d+)?e[+-]\d+")
+
+
+def _in_words(match: re.Match[str]) -> str:
+    return number(float(match.group()))
 
 
 @dataclass(frozen=True)

@@ -32,17 +32,30 @@ _NAMES = {
     "n": "n",
 }
 
+_WHOLE = {
+    "auc_last": "AUClast",
+    "auc_0_28d": "AUC0-28d",
+    "auc_0_6m": "AUC0-6m",
+    "auc_0_28d_truncated": "AUC0-28d truncated",
+    "auc_0_6m_truncated": "AUC0-6m truncated",
+    "half_life_adjusted_r2": "Half life: adjusted R²",
+    "half_life_points": "Half life: points",
+    "half_life_span": "Half life: span",
+}
+
 
 def quantity(name: str) -> str:
     """Write a snake_case name as a reader says it: `car_transgene` becomes `CAR transgene`."""
+    if name in _WHOLE:
+        return _WHOLE[name]
     words = [_NAMES.get(word, word) for word in str(name).split("_") if word]
     text = " ".join(words)
     return text[:1].upper() + text[1:] if len(text) > 1 and text[:2].islower() else text
 
 
 def unit_text(unit: object) -> str:
-    """Write a unit with the micro sign; nothing for a pure number."""
-    text = "" if unit is None else str(unit)
+    """Write a unit with the micro sign and products with a dot; nothing for a pure number."""
+    text = "" if unit is None else str(unit).replace("day ", "day·")
     if text.lower() in ("", "1", "dimensionless", "nan", "none"):
         return ""
     return re.sub(r"\bu(g|L|l|mol|M)\b", r"µ\1", text)

@@ -223,11 +223,17 @@ def _nca(everyone: pd.DataFrame) -> pd.DataFrame:
 def _nca_summary(patients: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "endpoint": ["cmax", "tmax", "half_life"],
-            "unit": [UNIT, "day", "day"],
-            "n": [patients, patients, patients - 1],
-            "geometric mean (CV%)": ["61,200 (84)", "", "118 (41)"],
-            "median [range]": ["", "20.5 [14-28]", ""],
+            "metric": ["cmax", "tmax", "detectable_month_1"],
+            "description": ["highest observed value", "its day", "sample nearest to day 30.44 detected"],
+            "unit": [UNIT, "day", ""],
+            "statistic": ["geometric mean (CV %)", "median [range]", "patients (%)"],
+            "text": ["6.12e+04 (84%)", "20.5 [14-28]", f"{patients}/{patients} (100%)"],
+            "evaluable": patients,
+            "subjects": patients,
+            "truncated": 0,
+            "center": [61200.0, 20.5, 100.0],
+            "lower": [30000.0, 14.0, np.nan],
+            "upper": [120000.0, 28.0, np.nan],
         }
     )
 

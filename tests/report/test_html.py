@@ -121,7 +121,8 @@ def test_data_and_endpoints_are_shown(six):
     assert "% BLQ" in text
     assert "no row was dropped" in text
     assert "Half life" in text
-    assert "61,200 (84)" in text
+    assert "61,200 (84%)" in text
+    assert "20.5 [14-28]" in text
 
 
 def test_tables_tell_a_screen_reader_what_heads_what(six):
@@ -162,12 +163,15 @@ def test_real_patients_samples_are_nowhere_on_the_page(withheld):
             observations=withheld.observations.assign(value=mark, lower=mark, upper=mark),
             gof=withheld.gof.assign(observed=mark, predicted=mark),
             nca=withheld.nca.assign(cmax=mark),
-            nca_summary=withheld.nca_summary.assign(**{"median [range]": f"1 [{number(mark)}-{mark}]"}),
+            nca_summary=withheld.nca_summary.assign(
+                text=["6.12e+04 (84%)", f"20.5 [1-{number(mark)}]", "14/14 (100%)"], upper=mark
+            ),
         )
     )
     for written in ("7654321", "7,654,321", number(mark)):
         assert written not in page
-    assert "61,200 (84)" in page
+    assert "61,200 (84%)" in page
+    assert "20.5" in page
     assert "withheld" in page
 
 
