@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-MISSING = frozenset({"", ".", "na", "n/a", "nan", "null", "none", "-", "missing"})
+MISSING = frozenset({"", ".", "na", "n/a", "nan", "null", "none", "-", "missing", "#n/a"})
 """Cells that hold nothing, in lower case."""
 
 BELOW_LLOQ = frozenset(

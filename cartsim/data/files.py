@@ -12,7 +12,8 @@ from pathlib import Path
 from cartsim.errors import DataError, Finding
 
 _DELIMITERS = (",", ";", "\t")
-_HASH_ID = re.compile(r"\s*#\s*ID\b", re.IGNORECASE)
+# "#ID" begins a header, and #N/A, #REF! ... are what spreadsheets write into broken cells.
+_NO_COMMENT = re.compile(r"\s*#\s*(?:ID\b|N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!)", re.IGNORECASE)
 _EXCEL = {".xlsx", ".xlsm"}
 _UNREADABLE = {
     ".xls": "save it as .xlsx or .csv",
@@ -24,7 +25,10 @@ _UNREADABLE = {
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table as the file holds it: text cells, with the row number a spreadsheet shows for each row."""
+    """A table as the file holds it: text cells, with the row number a spreadsheet shows for each row.
+
+    `commented` are the rows below the header that begin with #.
+    """
 
     file: str
     sha256: str
@@ -34,6 +38,7 @@ class TextTable:
     cells: tuple[tuple[str, ...], ...]
     rows: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    commented: tuple[int, ...] = ()
 
 
 def read_table(
@@ -45,7 +50,7 @@ def read_table(
 ) -> TextTable:
     """Read a text or Excel table without interpreting its cells.
 
-    Lines that begin with # are comments; empty lines are skipped; both keep their row numbers. The header
+    Lines that begin with # are comments; empty lines are skipped; both count as rows of the file. The header
     is the first row with content, from `header_row` on: rows above it (titles) are not read.
 
     Raises
@@ -110,14 +115,15 @@ def _decoded(content: bytes, file: str, encoding: str | None) -> tuple[str, list
     )
 
 
-def _is_content(line: str) -> bool:
-    """False for empty lines and comments; "#ID" begins a header, not a comment."""
-    return bool(line.strip()) and (not line.lstrip().startswith("#") or bool(_HASH_ID.match(line)))
+def _is_comment(line: str) -> bool:
+    """True for lines, or first cells, that begin with # as a comment does."""
+    return line.lstrip().startswith("#") and not _NO_COMMENT.match(line)
 
 
 def _delimiter(text: str, file: str, header_row: int) -> str:
     """The delimiter the header line uses most, outside quotes."""
-    header = next((line for line in text.splitlines()[header_row - 1 :] if _is_content(line)), "")
+    lines = text.splitlines()[header_row - 1 :]
+    header = next((line for line in lines if line.strip() and not _is_comment(line)), "")
     bare = "".join(header.split('"')[::2])
     best = max(_DELIMITERS, key=bare.count)
     if bare.count(best) == 0:
@@ -142,7 +148,7 @@ def _text_records(text: str, delimiter: str, file: str) -> list[tuple[int, list[
     records = []
     try:
         for row, cells in enumerate(reader, start=1):
-            if any(cell.strip() for cell in cells) and (_is_content(cells[0]) or not cells[0].strip()):
+            if any(cell.strip() for cell in cells):
                 records.append((row, [cell.strip() for cell in cells]))
     except csv.Error as fault:
         raise DataError(
@@ -183,7 +189,7 @@ def _excel_records(
     records = []
     for row, values in enumerate(book[name].iter_rows(values_only=True), start=1):
         cells = [_cell_text(value) for value in values]
-        if any(cells) and (_is_content(cells[0]) or not cells[0]):
+        if any(cells):
             records.append((row, cells))
     book.close()
     return records, notes
@@ -201,7 +207,9 @@ def _cell_text(value: object) -> str:
 def _assembled(
     records: list[tuple[int, list[str]]], file: str, digest: str, delimiter: str, notes: list[str]
 ) -> TextTable:
-    """Header and rows of equal length, or the rows that are not."""
+    """Header and rows of equal length, or the rows that are not; comments set apart."""
+    comments = [row for row, cells in records if _is_comment(cells[0])]
+    records = [(row, cells) for row, cells in records if not _is_comment(cells[0])]
     if len(records) < 2:
         raise DataError(
             [Finding("the table has no rows under its header", file, remedy="give a header and data rows")]
@@ -227,6 +235,7 @@ def _assembled(
         rows.append(row)
     if findings:
         raise DataError(findings)
+    commented = tuple(row for row in comments if row > header_row)
     return TextTable(
-        file, digest, delimiter, tuple(header), header_row, tuple(cells), tuple(rows), tuple(notes)
+        file, digest, delimiter, tuple(header), header_row, tuple(cells), tuple(rows), tuple(notes), commented
     )

@@ -36,6 +36,7 @@ def observation_table(rows: SortedRows, reader: RowReader, units: UnitTable) -> 
     for dose in rows.doses:
         first_dose[dose.subject] = min(dose.time, first_dose.get(dose.subject, dose.time))
     _check_names(rows.observations, reader)
+    _check_several(rows.observations, reader)
     for row in rows.observations:
         output = _output(row, reader)
         if output is None:
@@ -105,6 +106,22 @@ def _notes(table: pd.DataFrame, unflagged: int, undetected: int, reader: RowRead
     if replicates:
         notes.append(f"further samples at the time of another, kept as replicates: {replicates}")
     return notes
+
+
+def _check_several(rows: Sequence[Row], reader: RowReader) -> None:
+    """One name for all measurements needs a table that measures one thing."""
+    if not isinstance(reader.options.outputs, str):
+        return
+    role = "output" if "output" in reader.roles else "target"
+    values = list(dict.fromkeys(row.text(role) for row in rows))
+    if len(values) > 1:
+        other = next(row for row in rows if row.text(role) != rows[0].text(role))
+        reader.fault(other.number, other.subject, role)(
+            "one output name for a table that measures several things",
+            value=", ".join(values),
+            limit="one value",
+            remedy=f"name each: columns={{'output': '{reader.column(role)}'}}, outputs={{'...': '...'}}",
+        )
 
 
 def _check_names(rows: Sequence[Row], reader: RowReader) -> None:

@@ -135,14 +135,7 @@ def dataset_from(
     import warnings
 
     findings = Collector(table.file)
-    roles, faults = locate(table.header, table.file, options.columns)
-    findings.extend(faults)
-    if not {"subject", "time", "value"} <= set(roles):
-        raise DataError(findings.findings)
-    reader = RowReader(table, roles, options, findings)
-    reader.decimal = options.decimal or decimal_sign(
-        [cells[roles[role]] for cells in table.cells for role in ("time", "value")], table.delimiter
-    )
+    reader = _reader(table, options, findings)
     rows = sort_rows(reader)
     units = UnitTable(options, findings)
     observed = observation_table(rows, reader, units)
@@ -155,35 +148,49 @@ def dataset_from(
         )
     if findings.findings:
         raise DataError(findings.findings)
-    lost = [
-        DroppedRows(reason, tuple(numbers))
-        for reason, numbers in (*rows.dropped.items(), *observed.dropped.items())
-    ]
-    observations = _ordered(observed.table, subjects)
+    observations, doses = _ordered(observed.table, subjects), _ordered(doses, subjects)
+    lost = [*dropped, *_lost(table, rows, observed)]
     summary = summarise(
         observations,
-        _ordered(doses, subjects),
+        doses,
         subjects,
         file=table.file,
         sha256=table.sha256,
-        rows_read=len(table.rows) + sum(drop.count for drop in dropped),
-        dropped=(*dropped, *lost),
+        rows_read=len(table.rows) + len(table.commented) + sum(drop.count for drop in dropped),
+        dropped=lost,
         notes=(*table.notes, *notes, *_notes(rows, observed, units, reader, unused, subjects)),
     )
     if summary.few_samples:
         warnings.warn(few_samples_text(summary.few_samples), CartsimWarning, stacklevel=3)
-    limits = observations.dropna(subset="lloq").groupby("output", sort=False)["lloq"].max().to_dict()
     return Dataset(
         name=name,
         source=source,
         sha256=table.sha256,
         subjects=subjects,
         observations=observations,
-        doses=_ordered(doses, subjects),
+        doses=doses,
         covariates=covariates,
-        limits=limits,
+        limits=observations.dropna(subset="lloq").groupby("output", sort=False)["lloq"].max().to_dict(),
         summary=summary,
     )
+
+
+def _reader(table: TextTable, options: ReadOptions, findings: Collector) -> RowReader:
+    """A reader of the table's cells; without subject, time and value there is nothing to read."""
+    roles, faults = locate(table.header, table.file, options.columns)
+    findings.extend(faults)
+    if not {"subject", "time", "value"} <= set(roles):
+        raise DataError(findings.findings)
+    reader = RowReader(table, roles, options, findings)
+    numbers = [cells[roles[role]] for cells in table.cells for role in ("time", "value")]
+    reader.decimal = options.decimal or decimal_sign(numbers, table.delimiter)
+    return reader
+
+
+def _lost(table: TextTable, rows: SortedRows, observed: ObservationRows) -> list[DroppedRows]:
+    """Rows left out, by reason."""
+    reasons = {"commented out with #": table.commented, **rows.dropped, **observed.dropped}
+    return [DroppedRows(reason, tuple(numbers)) for reason, numbers in reasons.items() if numbers]
 
 
 def _subjects(rows: SortedRows, observations: pd.DataFrame, doses: pd.DataFrame) -> tuple[str, ...]:

@@ -8,11 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cartsim.data.columns import ALIASES, header_key
 from cartsim.data.dataset import INTERVAL, LEFT, RIGHT, Dataset
+from cartsim.errors import CartsimError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_TAKEN = {alias for aliases in ALIASES.values() for alias in aliases}
 _CENSORING = {0: "none", LEFT: "left", RIGHT: "right", INTERVAL: "interval"}
 
 
@@ -38,6 +41,13 @@ def long_table(dataset: Dataset) -> pd.DataFrame:
     """The dataset as one table of text and numbers: measurement and dose rows, covariates repeated."""
     import pandas as pd
 
+    taken = [name for name in dataset.covariates.columns if header_key(name) in _TAKEN]
+    if taken:
+        raise CartsimError(
+            "a covariate has a name that means something else in a table",
+            value=", ".join(taken),
+            remedy="rename the covariate before writing",
+        )
     seen = dataset.observations
     code = seen["censoring"]
     measured = pd.DataFrame(

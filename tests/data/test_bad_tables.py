@@ -209,6 +209,16 @@ BAD = {
         {"outputs": {"1": "car"}, "units": {"car": "copies/ug"}},
         ("an output code without a name", 3, "DVID", "1"),
     ),
+    "one name for two outputs": (
+        table("P1,30,il6,4,copies/ug"),
+        {"outputs": "car"},
+        ("one output name", 5, "output", "P1"),
+    ),
+    "one name for two compartments": (
+        nonmem("1,30,40,.,0,0,3", header="ID,TIME,DV,AMT,EVID,MDV,CMT"),
+        NONMEM,
+        ("one output name", 6, "CMT", "1"),
+    ),
     "no output column": ("ID,TIME,DV\n1,1,5\n", {}, ("no column says what was measured", 2, "output", "1")),
     "dose without amount": (nonmem("1,30,.,.,1,1"), NONMEM, ("without a positive amount", 6, "AMT", "1")),
     "negative amount": (nonmem("1,30,.,-5,1,1"), NONMEM, ("without a positive amount", 6, "AMT", "1")),

@@ -48,6 +48,14 @@ def test_writing_and_reading_back_gives_the_same_data(data, tmp_path):
     assert (tmp_path / "again.csv").read_text().startswith("# SIMULATED\n# by a test\nsubject,")
 
 
+def test_a_covariate_that_would_read_back_as_something_else_is_refused(data, tmp_path):
+    from dataclasses import replace
+
+    clash = replace(data, covariates=data.covariates.rename(columns={"age": "Dose"}))
+    with pytest.raises(CartsimError, match="Dose"):
+        write_table(clash, tmp_path / "again.csv")
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")

@@ -64,7 +64,18 @@ def test_decimal_commas_are_read_where_the_caller_says_so(tmp_path):
 def test_comments_and_empty_lines_keep_their_row_numbers(tmp_path):
     path = tmp_path / "trial.csv"
     path.write_text("# SIMULATED\n" + TEXT.replace("P1,14", "\n# note\nP1,14"), encoding="utf-8")
-    assert read_data(path).observations["row"].tolist() == [3, 6, 7]
+    data = read_data(path)
+    assert data.observations["row"].tolist() == [3, 6, 7]
+    # A comment above the header is a title; below it, it may be a row taken out by hand.
+    assert [(drop.reason, drop.rows) for drop in data.summary.dropped] == [("commented out with #", (5,))]
+    assert data.summary.rows_read == 4
+
+
+def test_a_broken_spreadsheet_cell_is_not_a_comment(tmp_path):
+    path = tmp_path / "trial.csv"
+    path.write_text(TEXT.replace("P1,14", "#N/A,14"), encoding="utf-8")
+    with pytest.raises(DataError, match="no subject"):
+        read_data(path)
 
 
 def test_a_header_that_begins_with_a_hash_is_not_a_comment(tmp_path):
