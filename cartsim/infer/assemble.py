@@ -1,0 +1,127 @@
+"""From a patient table to one fitting problem a patient: what is free, with which priors and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cartsim.errors import FitError
+from cartsim.infer.problem import FreeParameter, Problem
+from cartsim.observe.error_models import ErrorModel
+from cartsim.regimen.events import EventTable
+from cartsim.spec.distribution import Prior
+from cartsim.spec.model import Model
+from cartsim.spec.priors import Fixed
+
+if TYPE_CHECKING:
+    from cartsim.data.dataset import Dataset
+    from cartsim.kernels.methods import Method
+
+
+def make_problems(
+    model: Model,
+    dataset: Dataset,
+    *,
+    errors: Mapping[str, ErrorModel],
+    priors: Mapping[str, Prior] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    outputs: Sequence[str] | None = None,
+    method: Method | None = None,
+) -> tuple[Problem, ...]:
+    """One problem a subject, in the order of the data.
+
+    Parameters
+    ----------
+    errors : output name -> error model
+    priors : parameter name -> prior instead of the model's own; `Fixed(value)` takes it out of the fit
+    fixed : parameter name -> value, not estimated
+    outputs : outputs to fit; by default those that have an error model and are measured
+
+    Raises
+    ------
+    FitError
+        For names the model does not have, or subjects without a single observation.
+    """
+    from cartsim.data.dataset import observation_arrays
+
+    priors, fixed = dict(priors or {}), {k: float(v) for k, v in (fixed or {}).items()}
+    for name in (*priors, *fixed):
+        if name not in model.parameter_names:
+            raise FitError(
+                f"model {model.name} has no such parameter",
+                value=name,
+                limit=", ".join(model.parameter_names),
+            )
+    both = sorted(set(priors) & set(fixed))
+    if both:
+        raise FitError("parameters given a prior and a fixed value", value=", ".join(both))
+    fixed |= {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
+    wanted = _outputs(model, dataset, errors, outputs)
+    arrays = observation_arrays(dataset.select(wanted), model.output_names)
+    empty = [subject for subject in arrays.subjects if not arrays.of(subject).time.size]
+    if empty:
+        raise FitError(
+            "subjects without an observation to fit",
+            value=", ".join(empty),
+            remedy="leave them out with dataset.subset(...)",
+        )
+    free = _free_parameters(model, priors, fixed)
+    chosen = {name: errors[name] for name in model.output_names if name in wanted}
+    return tuple(
+        Problem(
+            model, subject, arrays.of(subject), free, chosen, fixed, _events(model, dataset, subject), method
+        )
+        for subject in arrays.subjects
+    )
+
+
+def _outputs(
+    model: Model, dataset: Dataset, errors: Mapping[str, ErrorModel], outputs: Sequence[str] | None
+) -> list[str]:
+    unknown = [name for name in (*errors, *(outputs or ())) if name not in model.output_names]
+    if unknown:
+        raise FitError(
+            f"model {model.name} has no such output", value=unknown[0], limit=", ".join(model.output_names)
+        )
+    wanted = list(outputs) if outputs is not None else [name for name in errors if name in dataset.outputs]
+    without = [name for name in wanted if name not in errors]
+    if without:
+        raise FitError(
+            "outputs without an error model", value=", ".join(without), remedy="for example LogNormalError()"
+        )
+    if not wanted:
+        raise FitError(
+            "the data measure no output that has an error model",
+            value=", ".join(dataset.outputs),
+            limit=", ".join(errors) or "none given",
+        )
+    return wanted
+
+
+def _free_parameters(
+    model: Model, priors: Mapping[str, Prior], fixed: Mapping[str, float]
+) -> tuple[FreeParameter, ...]:
+    """The model's parameters that are estimated, in the model's order."""
+    free = []
+    for parameter in model.parameters:
+        if parameter.name in fixed or (parameter.fixed and parameter.name not in priors):
+            continue
+        prior = priors.get(parameter.name, parameter.prior)
+        if not isinstance(prior, Fixed):
+            free.append(FreeParameter(parameter.name, prior, parameter.unit, parameter.meaning))
+    return tuple(free)
+
+
+def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
+    """The subject's doses; None where the model takes no dose (it starts from its own baseline)."""
+    from cartsim.regimen.regimen import Dose, Regimen, events_of
+
+    table = dataset.doses[dataset.doses["subject"] == subject]
+    doses = [
+        Dose(float(row.amount), float(row.time), float(row.duration), str(row.target or ""))
+        for row in table.itertuples()
+        if row.target or model.infusion is not None
+    ]
+    if not doses and model.infusion is not None and model.dose:
+        doses = [Dose(model.dose)]
+    return events_of(model, [Regimen(tuple(doses))]) if doses else None

@@ -1,0 +1,371 @@
+"""One patient's fitting problem: model, observations, priors and error models as a log posterior.
+
+`Problem` is vectorised over walkers: one call places the parameters, one solves the model, one compares with
+the observations. It is frozen and knows a fingerprint of everything it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cartsim.errors import FitError
+from cartsim.observe.error_models import ErrorModel
+from cartsim.regimen.events import EventTable
+from cartsim.spec.distribution import Prior
+from cartsim.spec.model import Model
+from cartsim.spec.priors import Fixed, HalfNormal, LogUniform
+
+if TYPE_CHECKING:
+    from cartsim.data.dataset import ObservationArrays
+    from cartsim.kernels.methods import Method
+    from cartsim.simulate import Plan
+
+Array = NDArray[np.float64]
+QUANTIFIED, LEFT = 0, 1
+
+
+@dataclass(frozen=True)
+class FreeParameter:
+    """One estimated quantity: a model parameter or the sd of a residual."""
+
+    name: str
+    prior: Prior
+    unit: str = "1"
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Log prior, log likelihood and whether the solve failed, each of shape (W,)."""
+
+    log_prior: Array
+    log_likelihood: Array
+    failed: NDArray[np.bool_]
+
+    @property
+    def log_posterior(self) -> Array:
+        """Their sum, -inf where either is impossible or the solve failed."""
+        return self.log_prior + self.log_likelihood
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be found out about one patient, and from what.
+
+    Parameters
+    ----------
+    model : Model
+    subject : str
+    arrays : ObservationArrays of this subject, its `outputs` being the model's
+    parameters : tuple of FreeParameter, the estimated model parameters
+    errors : mapping output name -> ErrorModel; observations of other outputs are refused
+    fixed : mapping name -> value of parameters that differ from the model's own value
+    events : doses of this subject, or None
+    method : ODE method, or None for the model's default
+    solve : a function (parameters [n, P], times [T]) -> (outputs [n, T, O], failed [n]) in place of
+        the model's own equations
+
+    Raises
+    ------
+    FitError
+        For unknown names, or observations that the error model cannot take (naming subject and row).
+    """
+
+    model: Model
+    subject: str
+    arrays: ObservationArrays
+    parameters: tuple[FreeParameter, ...]
+    errors: Mapping[str, ErrorModel]
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    events: EventTable | None = None
+    method: Method | None = None
+    solve: Callable[[Array, Array], tuple[Array, NDArray[np.bool_]]] | None = None
+
+    def __post_init__(self) -> None:
+        known = self.model.parameter_names
+        for name in [p.name for p in self.parameters] + list(self.fixed):
+            if name not in known:
+                raise FitError(
+                    f"model {self.model.name} has no such parameter", value=name, limit=", ".join(known)
+                )
+        twice = sorted(
+            {n for n in self.names if self.names.count(n) > 1} | (set(self.fixed) & set(self.names))
+        )
+        if twice:
+            raise FitError("parameters named twice, or both free and fixed", value=", ".join(twice))
+        if not self.names:
+            raise FitError("nothing is free in this fit", remedy="leave at least one prior that is not Fixed")
+        self._check_observations()
+
+    def _check_observations(self) -> None:
+        arrays, place = self.arrays, f"subject {self.subject}"
+        for index in np.unique(arrays.output):
+            name = arrays.outputs[index]
+            if name not in self.errors:
+                raise FitError(f"{place}: no error model for an observed output", value=name)
+            if name not in self.model.output_names:
+                raise FitError(
+                    f"model {self.model.name} has no such output",
+                    value=name,
+                    limit=", ".join(self.model.output_names),
+                )
+        early = np.flatnonzero(arrays.time < 0.0)
+        if early.size:
+            raise FitError(
+                f"{place}, row {arrays.row[early[0]]}: an observation before the start of the model",
+                value=f"day {arrays.time[early[0]]:g}",
+                limit=">= 0",
+                remedy="leave samples taken before the infusion out of the fit",
+            )
+        on_log = np.array([self.errors[arrays.outputs[i]].log_scale for i in arrays.output], dtype=bool)
+        bound = np.where(arrays.censoring == LEFT, arrays.upper, arrays.value)
+        wrong = np.flatnonzero(on_log & (arrays.censoring <= LEFT) & ~(bound > 0.0))
+        if wrong.size:
+            raise FitError(
+                f"{place}, row {arrays.row[wrong[0]]}: a value that has no logarithm under a log-scale error",
+                value=bound[wrong[0]],
+                limit="> 0",
+                remedy="give the LLOQ so that the value counts as below it",
+            )
+
+    @cached_property
+    def free(self) -> tuple[FreeParameter, ...]:
+        """Everything that is estimated, in the order of the columns: model parameters, then residual sds."""
+        return self.parameters + tuple(s for s in self._sigmas if not isinstance(s.prior, Fixed))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(item.name for item in self.free)
+
+    @property
+    def ndim(self) -> int:
+        """Number of estimated quantities."""
+        return len(self.names)
+
+    @cached_property
+    def priors(self) -> tuple[Prior, ...]:
+        """Priors of the columns."""
+        return tuple(item.prior for item in self.free)
+
+    @cached_property
+    def _sigmas(self) -> tuple[FreeParameter, ...]:
+        units = {output.name: output.unit for output in self.model.outputs}
+        return tuple(
+            FreeParameter(name, prior, *_sigma_words(error, name, output, units.get(output, "")))
+            for output, error in self.errors.items()
+            for name, prior in error.sigmas(output)
+        )
+
+    def constrain(self, u: Array) -> Array:
+        """Physical values, float64 (W, d), of points on the unconstrained scale."""
+        from cartsim.kernels import unconstrained
+
+        u = np.ascontiguousarray(u, dtype=np.float64)
+        result = np.empty_like(u)
+        unconstrained.constrain(u, *self._columns, result)
+        return result
+
+    def unconstrain(self, values: Array) -> Array:
+        """Points on the unconstrained scale, float64 (W, d), of physical values."""
+        values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+        return np.column_stack([p.unconstrain(values[:, k]) for k, p in enumerate(self.priors)])
+
+    def evaluate(self, u: Array) -> Evaluation:
+        """Log prior (with log-Jacobian) and log likelihood at points `u`, float64 (W, d)."""
+        from cartsim.kernels import residual, unconstrained
+
+        u = np.ascontiguousarray(u, dtype=np.float64)
+        walkers = len(u)
+        parameters, sigma = self._blank(walkers)
+        log_prior = np.empty(walkers)
+        unconstrained.place(u, *self._columns, parameters, sigma, log_prior)
+        for column, prior in self._other_priors:
+            log_prior += prior.log_density_unconstrained(u[:, column])
+        outputs, failed = self._outputs(parameters, self._times)
+        log_likelihood = residual.log_likelihood(outputs, sigma, *self._observations)
+        if failed.any():
+            log_likelihood[failed] = -np.inf
+        return Evaluation(log_prior, log_likelihood, failed)
+
+    def log_prior(self, u: Array) -> Array:
+        """Log prior density on the unconstrained scale, float64 (W,)."""
+        return sum(prior.log_density_unconstrained(u[:, k]) for k, prior in enumerate(self.priors))
+
+    def log_likelihood(self, u: Array) -> Array:
+        """Log likelihood, float64 (W,); -inf where the solve failed."""
+        return self.evaluate(u).log_likelihood
+
+    def log_posterior(self, u: Array) -> Array:
+        """Log posterior density on the unconstrained scale, float64 (W,), up to a constant."""
+        return self.evaluate(u).log_posterior
+
+    def predict(self, values: Array, times: Array) -> Array:
+        """Outputs of the model, float64 (n, T, O), for physical values (n, d) at `times` (day)."""
+        parameters, _ = self._split(values)
+        return self._outputs(parameters, np.asarray(times, dtype=np.float64))[0]
+
+    def sigma_of(self, values: Array, output: str) -> tuple[Array, ...]:
+        """Residual sds of one output, each float64 (n,), for physical values (n, d)."""
+        _, sigma = self._split(values)
+        wanted = [name for name, _ in self.errors[output].sigmas(output)]
+        return tuple(sigma[:, k] for k, item in enumerate(self._sigmas) if item.name in wanted)
+
+    def pointwise(self, values: Array) -> Array:
+        """Log likelihood of every observation, float64 (n, R), for physical values (n, d)."""
+        from cartsim.kernels import residual
+
+        parameters, sigma = self._split(values)
+        outputs, _ = self._outputs(parameters, self._times)
+        result = np.empty((len(parameters), len(self.arrays.time)))
+        residual.pointwise(outputs, sigma, *self._observations, result)
+        return result
+
+    def fingerprint(self) -> dict[str, str]:
+        """Hex digests of everything the posterior depends on, by what it is."""
+        digest = self.model.digest
+        events = b"" if self.events is None else self.events.matrix().tobytes()
+        base = {n: float(v) for n, v in zip(self.model.parameter_names, self._base, strict=True)}
+        held = {n: v for n, v in base.items() if n not in self.names}
+        return {
+            "model": digest() if callable(digest) else digest,
+            "data": hashlib.sha256(self.arrays.digest.encode() + events).hexdigest(),
+            "priors": _digest({item.name: item.prior.to_mapping() for item in self.parameters}),
+            "error model": _digest({name: error.to_mapping() for name, error in self.errors.items()}),
+            "fixed values": _digest(held),
+            "solver": _digest(repr(self.method)),
+        }
+
+    def _outputs(self, parameters: Array, times: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Outputs (n, T, O) and whether the solve failed (n,)."""
+        if self.solve is not None:
+            return self.solve(parameters, times)
+        plan = self._plan if times is self._times else self._planned(times)
+        solved = plan.solve(parameters)
+        shape = (len(parameters), len(times), len(self.model.output_names))
+        return solved.outputs.reshape(shape), solved.status != 0
+
+    def _planned(self, times: Array) -> Plan:
+        from cartsim.simulate import plan_one
+
+        return plan_one(self.model, times, events=self.events, method=self.method)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return self._planned(self._times)
+
+    def _split(self, values: Array) -> tuple[Array, Array]:
+        """Model parameters (n, P) and residual sds (n, K) of physical values (n, d)."""
+        values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+        parameters, sigma = self._blank(len(values))
+        targets = self._columns[0][:, 1]
+        inside = targets < parameters.shape[1]
+        parameters[:, targets[inside]] = values[:, inside]
+        sigma[:, targets[~inside] - parameters.shape[1]] = values[:, ~inside]
+        return parameters, sigma
+
+    def _blank(self, count: int) -> tuple[Array, Array]:
+        parameters, sigma = np.empty((count, len(self._base))), np.empty((count, len(self._base_sigma)))
+        parameters[:], sigma[:] = self._base, self._base_sigma
+        return parameters, sigma
+
+    @cached_property
+    def _base(self) -> Array:
+        return self.model.vector(**self.fixed)
+
+    @cached_property
+    def _base_sigma(self) -> Array:
+        return np.array([item.prior.median for item in self._sigmas])
+
+    @cached_property
+    def _other_priors(self) -> tuple[tuple[int, Prior], ...]:
+        """Columns whose prior the kernel does not evaluate."""
+        return tuple((k, prior) for k, prior in enumerate(self.priors) if not _kernel_prior(prior)[0])
+
+    @cached_property
+    def _columns(self) -> tuple[NDArray[np.int64], Array]:
+        """The column tables of `kernels.unconstrained`."""
+        count, sigma_names = len(self.model.parameter_names), [item.name for item in self._sigmas]
+        codes, numbers = np.zeros((self.ndim, 3), dtype=np.int64), np.zeros((self.ndim, 4))
+        for k, item in enumerate(self.free):
+            model_has_it = k < len(self.parameters)
+            target = self.model.index(item.name) if model_has_it else count + sigma_names.index(item.name)
+            density, mean, sd = _kernel_prior(item.prior)
+            codes[k] = _transform(item.prior), target, density
+            numbers[k] = *item.prior.support, mean, sd
+        return codes, numbers
+
+    @cached_property
+    def _times(self) -> Array:
+        return np.unique(self.arrays.time)
+
+    @cached_property
+    def _observations(self) -> tuple[NDArray[np.int64], Array]:
+        """The observation tables of `kernels.residual`."""
+        from cartsim.kernels import residual
+
+        arrays, count = self.arrays, len(self.arrays.time)
+        codes, numbers = np.zeros((count, 6), dtype=np.int64), np.zeros((count, 5))
+        names = [item.name for item in self._sigmas]
+        for r in range(count):
+            output = arrays.outputs[arrays.output[r]]
+            error = self.errors[output]
+            own = [names.index(name) for name, _ in error.sigmas(output)]
+            time = np.searchsorted(self._times, arrays.time[r])
+            column = self.model.output_names.index(output)
+            codes[r] = time, column, arrays.censoring[r], error.kind, own[0], own[-1]
+            ends = np.array([arrays.value[r], arrays.lower[r], arrays.upper[r]])
+            offset = residual.log_constant(error.df)
+            if error.log_scale:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    ends = np.log(ends)
+                offset -= ends[0] if arrays.censoring[r] == QUANTIFIED else 0.0
+            numbers[r] = *ends, offset, error.df
+        return codes, numbers
+
+
+def _transform(prior: Prior) -> int:
+    """How a column leaves the real line, as `kernels.unconstrained` numbers it."""
+    from cartsim.kernels import unconstrained
+
+    lower, upper = (np.isfinite(end) for end in prior.support)
+    if isinstance(prior, LogUniform):
+        return unconstrained.LOG_BETWEEN
+    if lower and upper:
+        return unconstrained.BETWEEN
+    if lower:
+        return unconstrained.ABOVE
+    return unconstrained.BELOW if upper else unconstrained.IDENTITY
+
+
+def _kernel_prior(prior: Prior) -> tuple[int, float, float]:
+    """Code, mean and sd of a prior that `kernels.unconstrained` evaluates itself; code 0 for any other."""
+    from cartsim.kernels import unconstrained
+
+    if isinstance(prior, HalfNormal):
+        return unconstrained.HALF_NORMAL, 0.0, prior.sd
+    if prior.normal_on_line is not None:
+        return unconstrained.NORMAL, *prior.normal_on_line
+    return unconstrained.OTHER, 0.0, 0.0
+
+
+def _sigma_words(error: ErrorModel, name: str, output: str, unit: str) -> tuple[str, str]:
+    """Unit and meaning of a residual sd."""
+    if error.log_scale:
+        return "1", f"residual sd of {output}, natural-log scale"
+    proportional = type(error).__name__ == "ProportionalError" or name.startswith("sigma_proportional_")
+    if proportional:
+        return "1", f"residual coefficient of variation of {output}"
+    return unit, f"additive residual sd of {output}"
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
