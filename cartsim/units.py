@@ -69,7 +69,10 @@ def _quantity(text: str) -> pint.Quantity:
     if spelling in {"", "."}:
         raise UnitError("a unit is missing", value=text, limit="such as copies/ug, cells/uL, pg/mL, day")
     try:
-        return _parse(spelling.replace("%", "percent"))
+        quantity = _parse(spelling.replace("%", "percent"))
+        if not 0.0 < quantity.magnitude < math.inf or (quantity.unitless and quantity.magnitude != 1):
+            raise ValueError("a number instead of a unit")
+        return quantity
     except Exception as fault:
         # pint answers a bad spelling with half a dozen exception types, tokenizer errors among them.
         raise UnitError(
@@ -194,3 +197,9 @@ def _require_positive(white_cells: float | np.ndarray, copies: float, genomes: f
     ):
         if not np.all(np.asarray(value, dtype=np.float64) > 0.0):
             raise UnitError(f"the {label} must be positive", value=value, limit="> 0")
+
+
+@cache
+def time_power(unit: str) -> float:
+    """The power of time in a unit: 1 for day, -1 for 1/day, 0 for cells."""
+    return float(_quantity(unit).dimensionality.get("[time]", 0.0))

@@ -25,6 +25,7 @@ SOURCE = Source(
     population="38 adults with CLL (CTL019), population means by response class",
 )
 RANGE = SOURCE.at("search range and medians of the 12 CR sets, through mstadt/CART2 pars_Kirouac2023")
+IMPLIED = SOURCE.at("dose equation, where the rate of 1 per day is implied")
 CELLS_PER_UL = 2e6
 # Hill terms are lines below this share of their half-level: 14 of the 36 sets have an exponent under 1.
 FLOOR = 1e-9
@@ -80,6 +81,7 @@ PARAMETERS = (
     estimated("fte1", "1/day", "effector 1 share of the product", 1.0, 10.0, 7.856),
     estimated("fte2", "1/day", "effector 2 share of the product", 30.0, 70.0, 49.69),
     estimated("ftx", "1/day", "exhausted share of the product", 5.0, 30.0, 23.58),
+    Parameter("kd", "1/day", "passage from the dose site", Fixed(1.0), IMPLIED, fixed=True),
     Parameter("b0", "cells", "tumour burden at infusion", Fixed(1e10), RANGE, fixed=True),
     Parameter("a0", "cells", "antigen at infusion", Fixed(1e10), assumed("equal to the burden"), fixed=True),
 )
@@ -102,8 +104,8 @@ def rhs(t, y, p):
     regeneration = p.rm * (1.0 - hill(y.antigen, p.b50, p.kr, floor=FLOOR)) * y.effector_2
     killing = p.kkill * hill(y.effector_2, p.tk50, p.kt, floor=FLOOR)
     return dict(
-        dose_site=-(1.0 + p.floss) * y.dose_site,
-        staged=y.dose_site - engraft,
+        dose_site=-(1.0 + p.floss) * p.kd * y.dose_site,
+        staged=p.kd * y.dose_site - engraft,
         memory=(p.um * (2.0 * self_renewal - 1.0) - p.dm) * y.memory + regeneration + p.ftm * y.staged,
         effector_1=2.0 * p.um * (1.0 - self_renewal) * y.memory
         - division
