@@ -24,7 +24,7 @@ _HOMES = {
     "Dataset": "cartsim.data.dataset",
     "nca": "cartsim.endpoints.nca",
     "fit": "cartsim.study.fit",
-    "FitResult": "cartsim.study.fit",
+    "FitResult": "cartsim.study.fit_result",
     "Rodas4": "cartsim.kernels.methods",
     "Rodas5P": "cartsim.kernels.methods",
     "DormandPrince": "cartsim.kernels.methods",

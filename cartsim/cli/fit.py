@@ -13,6 +13,9 @@ def fit(
         Path, typer.Argument(help="A fit folder: fit.toml and, unless a loader is named, data.csv.")
     ],
     out: Annotated[Path | None, typer.Option(help="Where to write; default runs/NAME-TIME.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Read this table instead, such as a release as its authors gave it.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the seed in fit.toml.")] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Patients at a time; results do not depend on it.")
@@ -28,11 +31,10 @@ def fit(
     """Fit every patient of a folder; write tables, draws and a self-contained report."""
     from cartsim.study.run import RunOptions, run_fit
 
-    options = RunOptions(out=out, seed=seed, workers=workers, resume=resume, check=check, record=record)
+    options = RunOptions(out, data, seed, workers, resume, check, record)
     try:
         outcome = run_fit(folder, options, say=typer.echo)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; what is sampled so far is kept", err=True)
         raise typer.Exit(130) from None
     if not outcome.passed:
         raise typer.Exit(1)

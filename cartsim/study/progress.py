@@ -70,3 +70,9 @@ class Silent:
 
     def finish(self, index: int, result: Any) -> None:
         """Nothing to show."""
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing to end."""

@@ -1,0 +1,107 @@
+"""A finished fit of several patients: its tables, draws and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cartsim.data.dataset import Dataset
+from cartsim.errors import FitError
+from cartsim.study.patient import PatientFit
+from cartsim.study.plan import Plan
+
+if TYPE_CHECKING:
+    import arviz
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class About:
+    """What a fit is called and what may be shown of its data."""
+
+    title: str
+    description: str = ""
+    simulated: bool = False
+    show_observations: bool = True
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A finished fit: one `PatientFit` a patient, with the plan and data they came from.
+
+    `left_out` are patients without a sample to fit; `remarks` what the reader warned of; `seconds` wall time.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    patients: tuple[PatientFit, ...]
+    about: About
+    left_out: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    seconds: float = 0.0
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every patient passed every gate."""
+        return all(patient.passed for patient in self.patients)
+
+    def patient(self, subject: str) -> PatientFit:
+        """One patient's fit."""
+        for patient in self.patients:
+            if patient.subject == subject:
+                return patient
+        known = ", ".join(patient.subject for patient in self.patients)
+        raise FitError("no such patient in this fit", value=subject, limit=known)
+
+    def summary(self) -> pd.DataFrame:
+        """One row a patient and parameter: prior, median, 90% interval, contraction, diagnostics."""
+        import pandas as pd
+
+        return pd.concat([patient.parameters for patient in self.patients], ignore_index=True)
+
+    def gates(self) -> pd.DataFrame:
+        """One row a patient: subject, passed, the gate line, what was missed."""
+        import pandas as pd
+
+        rows = [
+            (patient.subject, patient.passed, patient.line, "; ".join(patient.misses))
+            for patient in self.patients
+        ]
+        return pd.DataFrame(rows, columns=["subject", "passed", "line", "misses"])
+
+    def to_dataframe(self, draws: int | None = None) -> pd.DataFrame:
+        """Posterior draws (by default all that were kept): subject and one column a parameter."""
+        import pandas as pd
+
+        tables = []
+        for patient in self.patients:
+            table = patient.draws
+            if draws is not None and draws < len(table):
+                table = table.iloc[:: len(table) // draws].head(draws)
+            tables.append(table.assign(subject=patient.subject))
+        joined = pd.concat(tables, ignore_index=True)
+        return joined[["subject", *(name for name in joined.columns if name != "subject")]]
+
+    def to_inferencedata(self) -> dict[str, arviz.InferenceData]:
+        """ArviZ InferenceData by patient, ensembles as chains, with observations and pointwise likelihood."""
+        converted = {}
+        for patient in self.patients:
+            if patient.posterior is None:
+                raise FitError(
+                    "this result does not hold all draws",
+                    value=patient.subject,
+                    remedy="read the netCDF files in the folder posterior/ of the run",
+                )
+            problem = self.plan.problem(self.dataset, patient.subject)
+            converted[patient.subject] = patient.posterior.to_inferencedata(problem)
+        return converted
+
+    def report(self, path: str | Path) -> Path:
+        """Write the self-contained HTML report (a file `….html`, or a folder) with its figures beside it."""
+        from cartsim.report.write import write_report
+        from cartsim.study.contents import report_contents
+
+        return write_report(path, report_contents(self))

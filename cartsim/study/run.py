@@ -1,0 +1,243 @@
+"""A fit folder run from end to end: read, sample, judge, compare, write; stopped and resumed without loss."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cartsim.data.write import replace_text
+from cartsim.errors import CartsimError, FitError
+from cartsim.study.compare import mismatches
+from cartsim.study.contents import endpoints_of
+from cartsim.study.fit import patient_tasks
+from cartsim.study.fit_result import About, FitResult
+from cartsim.study.inputs import read_dataset
+from cartsim.study.plan import Plan, plan_of
+from cartsim.study.pool import default_workers, run_all
+from cartsim.study.progress import Bar
+from cartsim.study.result import patients_record, result_of
+from cartsim.study.settings import FILE, FitSettings, read_settings
+
+RESULT, DRAWS, CHAINS, POSTERIOR = "result.json", "draws.csv", "chains", "posterior"
+COMMITTED_DRAWS = 100  # a patient
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line adds to a fit folder; see `cartsim fit --help`."""
+
+    out: Path | None = None
+    data: Path | None = None
+    seed: int | None = None
+    workers: int | None = None
+    resume: bool = False
+    check: bool = False
+    record: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: where it is, whether all gates were passed, what was not reproduced."""
+
+    folder: Path
+    result: FitResult
+    record: Mapping[str, Any]
+    differences: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was passed and, where it was asked, the committed result reproduced."""
+        return self.result.passed and not self.differences
+
+
+def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
+    """Run a fit folder.
+
+    Raises
+    ------
+    CartsimError
+        If the settings or the data cannot be used, or there is no result to check against.
+    KeyboardInterrupt
+        After saying how the run can be resumed.
+    """
+    begin = time.perf_counter()
+    folder = Path(folder)
+    settings = read_settings(folder)
+    recorded = _recorded(folder) if options.check else None
+    plan = plan_of(settings, folder, seed=options.seed)
+    out = _output_folder(folder, options)
+    dataset, remarks = read_dataset(settings.data, folder, path=options.data)
+    say(settings.title)
+    if settings.simulated:
+        say("SIMULATED data: shaped by construction, validates nothing")
+    say(dataset.summary.text())
+    say(f"writing to {out}")
+    about = About(settings.title, settings.description, settings.simulated, settings.show_observations)
+    try:
+        result = _fitted(plan, dataset, out, about, options, say)
+        variations = _sensitivity(settings, folder, plan, out, options, say)
+    except KeyboardInterrupt:
+        words = f"cartsim fit {folder} --out {out} --resume"
+        say(f"stopped; what is sampled is kept. Continue with: {words}")
+        raise
+    seconds = time.perf_counter() - begin
+    result = replace(
+        result,
+        remarks=tuple(remarks),
+        seconds=seconds,
+        provenance={"command": f"cartsim fit {folder.name}", "settings": FILE},
+    )
+    record = result_of(
+        plan,
+        dataset,
+        result.patients,
+        about={"title": settings.title, "simulated": settings.simulated},
+        seconds=seconds,
+        left_out=result.left_out,
+        sensitivity=variations,
+    )
+    _write(result, record, out)
+    page = result.report(out)
+    differences = tuple(mismatches(recorded, record)) if recorded is not None else ()
+    if options.record:
+        _commit(result, record, folder)
+        say(f"recorded in {folder / RESULT}")
+    _conclude(result, settings, differences, recorded is not None, time.perf_counter() - begin, say)
+    say(f"report: {page}")
+    return Outcome(out, result, record, differences)
+
+
+def _fitted(plan: Plan, dataset: Any, out: Path, about: About, options: RunOptions, say: Say) -> FitResult:
+    with_samples, without = plan.subjects(dataset)
+    if not with_samples:
+        raise FitError("no patient has a sample to fit", value=dataset.source)
+    tasks = patient_tasks(
+        plan,
+        dataset,
+        with_samples,
+        chains=out / CHAINS,
+        resume=options.resume,
+        posterior=out / POSTERIOR,
+        with_data=about.show_observations,
+    )
+    patients = _side_by_side(tasks, plan, options, say)
+    return FitResult(plan, dataset, tuple(patients), about, left_out=without)
+
+
+def _side_by_side(tasks: list, plan: Plan, options: RunOptions, say: Say) -> list:
+    first_look = plan.sampler.checks()[0] * plan.sampler.ensembles
+    with Bar(len(tasks), first_look, say) as bar:
+        return run_all(tasks, workers=options.workers or default_workers(), watcher=bar)
+
+
+def _sensitivity(
+    settings: FitSettings, folder: Path, plan: Plan, out: Path, options: RunOptions, say: Say
+) -> list[dict[str, Any]]:
+    """The same fit under other readings of the data (such as another LLOQ): posterior summaries only."""
+    records = []
+    for number, variation in enumerate(settings.sensitivity):
+        say(f"sensitivity: {variation.name}")
+        dataset, _ = read_dataset(settings.data, folder, path=options.data, changes=variation.read)
+        chains = out / CHAINS / f"sensitivity-{number + 1}"
+        subjects, _ = plan.subjects(dataset)
+        tasks = patient_tasks(plan, dataset, subjects, chains=chains, resume=options.resume)
+        patients = _side_by_side(tasks, plan, options, say)
+        records.append(
+            {
+                "name": variation.name,
+                "read": variation.read,
+                "missed": [patient.subject for patient in patients if not patient.passed],
+                "patients": patients_record(patients),
+            }
+        )
+    return records
+
+
+def _output_folder(folder: Path, options: RunOptions) -> Path:
+    """Where this run writes; never the fit folder, never over another run."""
+    name = folder.resolve().name
+    if options.out is not None:
+        out = options.out
+    elif options.resume:
+        unfinished = [path for path in Path("runs").glob(f"{name}-*") if not (path / RESULT).exists()]
+        if not unfinished:
+            raise CartsimError(f"no unfinished run of {name} in runs/", remedy="name its folder with --out")
+        out = max(unfinished, key=lambda path: path.name)
+    else:
+        out = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    if out.resolve() == folder.resolve():
+        raise CartsimError("--out must not be the fit folder", value=str(out), remedy="use --record")
+    if (out / CHAINS).exists() and not options.resume:
+        raise CartsimError(
+            "an earlier run is in the output folder",
+            value=str(out),
+            remedy="continue it with --resume, or give another --out",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _recorded(folder: Path) -> Mapping[str, Any]:
+    path = folder / RESULT
+    if not path.is_file():
+        raise CartsimError(
+            f"there is no {RESULT} to check against", value=str(folder), remedy="make one with --record"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write(result: FitResult, record: Mapping[str, Any], out: Path) -> None:
+    """Tables beside the report; samples of patients who must not be shown stay out of all of them."""
+    _write_record(record, out)
+    _table(result.summary(), out / "parameters.csv")
+    _table(result.to_dataframe(), out / DRAWS)
+    endpoints = endpoints_of(result)
+    if endpoints is not None:
+        endpoints.summary_to_csv(out / "nca_summary.csv")
+        if result.about.show_observations:
+            endpoints.to_csv(out / "nca.csv")
+
+
+def _commit(result: FitResult, record: Mapping[str, Any], folder: Path) -> None:
+    _write_record(record, folder)
+    _table(result.to_dataframe(COMMITTED_DRAWS).round(8), folder / DRAWS, digits=5)
+
+
+def _write_record(record: Mapping[str, Any], folder: Path) -> None:
+    replace_text(folder / RESULT, json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _table(table: Any, path: Path, *, digits: int = 10) -> None:
+    replace_text(path, table.to_csv(index=False, lineterminator="\n", float_format=f"%.{digits}g"))
+
+
+def _conclude(
+    result: FitResult,
+    settings: FitSettings,
+    differences: tuple[str, ...],
+    checked: bool,
+    seconds: float,
+    say: Say,
+) -> None:
+    missed = [patient.subject for patient in result.patients if not patient.passed]
+    count = len(result.patients)
+    say(
+        f"gates: {count - len(missed)} of {count} patients pass"
+        + (f"; missed: {', '.join(missed)}" if missed else "")
+    )
+    if checked and differences:
+        say(f"NOT reproduced, {len(differences)} differences from the committed result:")
+        for difference in differences:
+            say(f"  {difference}")
+    elif checked:
+        say("reproduced: every median and interval end agrees with the committed result")
+    say(f"took {seconds:.0f} s")
+    budget = settings.budget
+    if budget is not None and seconds > 60.0 * budget.minutes:
+        say(f"slower than its budget of {budget.minutes:g} min on {budget.cores} cores")
