@@ -58,7 +58,7 @@ def test_copies_per_ug_never_become_cells_per_ul_silently():
     assert "allowed" in str(caught.value)
 
 
-@pytest.mark.parametrize("unit", ["copis/ug", "", "copies/", "day*(", "."])
+@pytest.mark.parametrize("unit", ["copis/ug", "", "copies/", "day*(", ".", "50", "0 day", "-1 day"])
 def test_an_unknown_unit_is_named_with_the_value_and_what_is_allowed(unit):
     with pytest.raises(UnitError) as caught:
         convert(3.5, unit, "day")
