@@ -15,6 +15,29 @@ import numpy as np
 Row = tuple[float, ...]
 
 
+def _has_order(
+    weights: np.ndarray, alpha: np.ndarray, gamma: np.ndarray, order: int, theta: float = 1.0
+) -> bool:
+    """The order conditions up to 4 at the fraction theta of a step (Hairer & Wanner II, table IV.7.1)."""
+    one, beta = np.ones(len(weights)), alpha + gamma
+    nodes, slopes = alpha @ one, beta @ one
+    conditions = (
+        (1, one, 1),
+        (2, slopes, 2),
+        (3, nodes**2, 3),
+        (3, beta @ slopes, 6),
+        (4, nodes**3, 4),
+        (4, nodes * (alpha @ slopes), 8),
+        (4, beta @ nodes**2, 12),
+        (4, beta @ (beta @ slopes), 24),
+    )
+    return all(
+        abs(weights @ vector - theta**power / density) < 1e-9
+        for power, vector, density in conditions
+        if power <= order
+    )
+
+
 @dataclass(frozen=True)
 class RosenbrockTableau:
     """A stiffly accurate Rosenbrock method whose last stage is the embedded error estimate."""
@@ -47,21 +70,35 @@ class RosenbrockTableau:
             inverse[i, : len(row)] -= row
         return np.linalg.inv(inverse)
 
+    def _dense_weights(self, theta: float) -> np.ndarray:
+        """Weights of the U_i in y(t + theta h) - y(t)."""
+        bend = np.zeros(self.stages)
+        for power, row in enumerate(self.dense):
+            bend[: len(row)] += theta**power * np.array(row)
+        return theta * (np.array(self.b) + (1.0 - theta) * bend)
+
     def __post_init__(self) -> None:
         gamma = self._gamma_matrix()
         a = np.zeros((self.stages, self.stages))
         for i, row in enumerate(self.a):
             a[i, : len(row)] = row
         weights = np.array(self.b) @ gamma
-        nodes = np.array(self.c) + np.array(self.d)
         faults = {
             "row i has i entries": [len(r) for r in self.a] != list(range(self.stages)),
             "C has the shape of a": [len(r) for r in self.C] != [len(r) for r in self.a],
             "dense rows have at most one entry a stage": any(len(r) > self.stages for r in self.dense),
-            "c are the row sums of a Gamma": not np.allclose((a @ gamma).sum(axis=1), self.c, atol=1e-12),
-            "d are the row sums of Gamma": not np.allclose(gamma.sum(axis=1), self.d, atol=1e-12),
-            "order 1: sum of weights is 1": abs(weights.sum() - 1.0) > 1e-10,
-            "order 2: weights times nodes are 1/2": abs(weights @ nodes - 0.5) > 1e-10,
+            "c are the row sums of a Gamma": not np.allclose(
+                (a @ gamma).sum(axis=1), self.c, rtol=0, atol=1e-11
+            ),
+            "d are the row sums of Gamma": not np.allclose(gamma.sum(axis=1), self.d, rtol=0, atol=1e-11),
+            "stiffly accurate: the last two rows of a agree": self.a[-1] != (*self.a[-2], 1.0),
+            f"order conditions up to {min(self.order, 4)}": not _has_order(
+                weights, a @ gamma, gamma, self.order
+            ),
+            f"dense output is of order {len(self.dense) + 1}": not all(
+                _has_order(self._dense_weights(x) @ gamma, a @ gamma, gamma, len(self.dense) + 1, x)
+                for x in (0.3, 0.8)
+            ),
         }
         broken = [text for text, wrong in faults.items() if wrong]
         if broken:
@@ -94,6 +131,7 @@ class ExplicitTableau:
                 abs(b @ np.array(self.c) ** (k - 1) - 1 / k) > 1e-13 for k in range(1, 6)
             ),
             "error weights sum to 0": abs(sum(self.error)) > 1e-15,
+            "dense weights sum to 0": abs(sum(self.dense)) > 1e-13,
         }
         broken = [text for text, wrong in faults.items() if wrong]
         if broken:
