@@ -35,7 +35,7 @@ class VectorisedRedBlue:
         for half in (0, 1):
             members, others = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
             proposed, factors = self.get_proposal(state.coords[members], [state.coords[others]], model.random)
-            log_prob, _ = model.compute_log_prob_fn(proposed)
+            log_prob = model.log_prob_fn(proposed)
             gain = factors + log_prob - state.log_prob[members]
             moved = gain > np.log(model.random.rand(len(members)))
             accepted[members] = moved

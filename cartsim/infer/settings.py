@@ -78,7 +78,7 @@ class SamplerSettings:
     def checks(self) -> tuple[int, ...]:
         """Step counts at which the gates are looked at: a pure function of the settings, so a resumed run
         stops where the uninterrupted one does. Each is at least a quarter later than the one before."""
-        at = [min(self.burn_in + 3 * self.check_every, self.max_steps)]
+        at = [min(self.burn_in + 2 * self.check_every, self.max_steps)]
         while at[-1] < self.max_steps:
             later = -(-int(1.25 * at[-1]) // self.check_every) * self.check_every
             at.append(min(max(later, at[-1] + self.check_every), self.max_steps))

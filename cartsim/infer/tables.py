@@ -1,0 +1,125 @@
+"""What a fit found, as tables: parameters with intervals, bands over time, goodness of fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cartsim.infer.draws import Draws
+from cartsim.infer.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+LEVELS = (0.05, 0.5, 0.95)  # 90% credible intervals
+INFORMED = 0.1  # contraction below which a point estimate says nothing (inference reference, section 3)
+BAND_DRAWS = 1_000  # Monte Carlo error of a 5% quantile: 0.7% in probability
+QUANTIFIED = 0
+
+
+def parameter_table(draws: Draws, problem: Problem) -> pd.DataFrame:
+    """One row an estimated quantity, physical units.
+
+    Columns subject, name, meaning, unit, prior, median, lower, upper (90% credible interval), mean, sd,
+    contraction (1 - posterior / prior variance on the unconstrained scale), informed (contraction >= 0.1),
+    r_hat, ess_bulk, ess_tail, tau.
+    """
+    import pandas as pd
+
+    quality = draws.diagnostics.set_index("name")
+    rows = []
+    for item in problem.free:
+        values = draws.of(item.name).ravel()
+        lower, median, upper = np.quantile(values, LEVELS)
+        spread = np.var(item.prior.unconstrain(values)) / item.prior.unconstrained_sd**2
+        rows.append(
+            {
+                "subject": draws.subject,
+                "name": item.name,
+                "meaning": item.meaning,
+                "unit": item.unit,
+                "prior": item.prior.describe(item.unit),
+                "median": median,
+                "lower": lower,
+                "upper": upper,
+                "mean": values.mean(),
+                "sd": values.std(ddof=1),
+                "contraction": 1.0 - spread,
+                "informed": bool(1.0 - spread >= INFORMED),
+                **{name: quality.loc[item.name, name] for name in ("r_hat", "ess_bulk", "ess_tail", "tau")},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
+    """Posterior bands of every observed output at `times` (day).
+
+    Columns subject, output, time, median, lower, upper (90% credible band of the model), predictive_lower,
+    predictive_upper (90% band of new measurements, residual error included), output units.
+    """
+    import pandas as pd
+
+    times = np.asarray(times, dtype=np.float64)
+    values = draws.flat(BAND_DRAWS)
+    predicted = problem.predict(values, times)
+    rng = np.random.default_rng(np.random.SeedSequence(draws.seed, spawn_key=(1,)))
+    parts = []
+    for name, error in problem.errors.items():
+        model = predicted[:, :, problem.model.output_names.index(name)]
+        sigma = [column[:, None] for column in problem.sigma_of(values, name)]
+        measured = error.draw(rng, model, *sigma)
+        lower, median, upper = np.nanquantile(model, LEVELS, axis=0)
+        predictive = np.nanquantile(measured, (LEVELS[0], LEVELS[2]), axis=0)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "subject": draws.subject,
+                    "output": name,
+                    "time": times,
+                    "median": median,
+                    "lower": lower,
+                    "upper": upper,
+                    "predictive_lower": predictive[0],
+                    "predictive_upper": predictive[1],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def gof_table(draws: Draws, problem: Problem) -> pd.DataFrame:
+    """One row an observation: what was measured, what the fit says, how far apart in residual sds.
+
+    Columns subject, output, time, censoring, observed, lower_limit, upper_limit, predicted (posterior median),
+    residual (standardised on the error model's scale at the posterior median sd; NaN when censored).
+    """
+    import pandas as pd
+
+    arrays, values = problem.arrays, draws.flat(BAND_DRAWS)
+    times = np.unique(arrays.time)
+    median = np.nanmedian(problem.predict(values, times), axis=0)
+    names = [arrays.outputs[k] for k in arrays.output]
+    columns = [problem.model.output_names.index(name) for name in names]
+    predicted = median[np.searchsorted(times, arrays.time), columns]
+    residual = np.full(len(predicted), np.nan)
+    for row in np.flatnonzero(arrays.censoring == QUANTIFIED):
+        error = problem.errors[names[row]]
+        sigma = [np.median(column) for column in problem.sigma_of(values, names[row])]
+        residual[row] = error.standardised(arrays.value[row], predicted[row], *sigma)
+    return pd.DataFrame(
+        {
+            "subject": draws.subject,
+            "output": names,
+            "time": arrays.time,
+            "censoring": arrays.censoring,
+            "observed": arrays.value,
+            "lower_limit": arrays.lower,
+            "upper_limit": arrays.upper,
+            "predicted": predicted,
+            "residual": residual,
+        }
+    )
