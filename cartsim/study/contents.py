@@ -45,7 +45,7 @@ def report_contents(result: FitResult) -> ReportContents:
         nca_summary=endpoints.summary if endpoints is not None else None,
         observations=_modelled(dataset.observations, plan) if shown else None,
         bands=pd.concat([patient.bands for patient in result.patients], ignore_index=True),
-        gof=pd.concat([patient.gof for patient in result.patients], ignore_index=True) if shown else None,
+        gof=_with_normal_scores(result) if shown else None,
         limits={output: dataset.limits[output] for output in plan.errors if output in dataset.limits},
         traces={patient.subject: Trace(*patient.trace) for patient in result.patients},
         draws={patient.subject: patient.draws for patient in result.patients},
@@ -89,7 +89,9 @@ def warnings_of(result: FitResult) -> Iterator[str]:
         yield f"Not fitted, because no sample enters the likelihood: {', '.join(result.left_out)}."
     if result.plan.after_day is not None:
         yield f"Samples up to day {result.plan.after_day:g} are shown but not fitted."
-    yield from result.remarks
+    for remark in result.remarks:
+        text = remark.removeprefix("warning: ")
+        yield f"{text[:1].upper()}{text[1:]}."
     yield "For research only: nothing here may guide the treatment of a patient."
 
 
@@ -135,6 +137,17 @@ def _with_prior_interval(table: pd.DataFrame, problem: Problem) -> pd.DataFrame:
         prior_lower=table["name"].map(lambda name: float(ends[name][0])),
         prior_upper=table["name"].map(lambda name: float(ends[name][1])),
     )
+
+
+def _with_normal_scores(result: FitResult) -> pd.DataFrame:
+    """Goodness of fit of all patients, each residual with its normal score among those of its output."""
+    import pandas as pd
+    from scipy.special import ndtri
+
+    table = pd.concat([patient.gof for patient in result.patients], ignore_index=True)
+    residuals = table.groupby("output")["residual"]
+    place = (residuals.rank() - 0.375) / (residuals.transform("count") + 0.25)
+    return table.assign(theoretical_quantile=ndtri(place))
 
 
 def _prior_points(problem: Problem) -> pd.DataFrame:
