@@ -24,6 +24,7 @@ from cartsim.kernels.model_slot import (
     STATE,
     SWITCH,
     SWITCH_TIME,
+    VALUE,
     advance,
     dense,
     interpolate,
@@ -36,8 +37,8 @@ from cartsim.kernels.model_slot import (
 
 # Slots of the clock, one number a lane each; the generated kernels know the first seven.
 TIME, STEP, INVERSE, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in range(7))
-PLAN, STOP, DUE, END, NOW, TAKEN, ASKS, ACCEPTED, REJECTED, CLIPPED = (
-    CLOCK + k * LANES for k in range(7, 17)
+PLAN, STOP, DUE, END, NOW, TAKEN, ASKS, ACCEPTED, REJECTED, CLIPPED, THETA, NEGATIVES = (
+    CLOCK + k * LANES for k in range(7, 19)
 )
 
 FINE, STEP_CAP, NOT_FINITE, STEP_TOO_SMALL, RUNAWAY = 0, 1, 2, 3, 4
@@ -111,17 +112,30 @@ def verdict(w, control):
 
 
 @kernel
-def outputs_inside(w, lane, index, times, states):
-    """Write the outputs due within this lane's step, before its end if that is a stop."""
-    before, now, h = w[TIME + lane], w[NOW + lane], w[STEP + lane]
-    at_stop = now == w[STOP + lane]
-    position, row, last = index[lane, NEXT_TIME], index[lane, ROW], index[lane, LAST_TIME]
-    while position < last and (times[position] < now or (times[position] == now and not at_stop)):
-        w[CLIPPED + lane] += interpolate(w, lane, (times[position] - before) / h, states, row)
-        position += 1
-        row += 1
-    index[lane, NEXT_TIME], index[lane, ROW] = position, row
-    w[DUE + lane] = times[position] if position < last else np.inf
+def outputs_inside(w, index, times, states):
+    """Write the outputs due within the lanes' steps (at a step's end only where that is no stop).
+
+    All lanes are interpolated at once, each at its own next output time, until none has one left.
+    """
+    dense(w)
+    more = True
+    while more:
+        more = False
+        for lane in range(LANES):
+            w[THETA + lane] = (w[DUE + lane] - w[TIME + lane]) / w[STEP + lane]
+        interpolate(w)
+        for lane in range(LANES):
+            due, now = w[DUE + lane], w[NOW + lane]
+            if w[TAKEN + lane] == 0.0 or due > now or (due == now and now == w[STOP + lane]):
+                continue
+            row, position = index[lane, ROW], index[lane, NEXT_TIME] + 1
+            for k in range(N_STATES):
+                states[row, k] = w[VALUE + k * LANES + lane]
+            w[CLIPPED + lane] += w[NEGATIVES + lane]
+            index[lane, ROW], index[lane, NEXT_TIME] = row + 1, position
+            following = times[position] if position < index[lane, LAST_TIME] else np.inf
+            w[DUE + lane] = following
+            more = more or following <= now
 
 
 @kernel
@@ -278,8 +292,5 @@ def solve(
         advance(w)
         asking, due = verdict(w, control)
         if due:
-            dense(w)
-            for lane in range(LANES):
-                if w[TAKEN + lane] > 0.0 and w[DUE + lane] <= w[NOW + lane]:
-                    outputs_inside(w, lane, index, times, states)
+            outputs_inside(w, index, times, states)
         take(w)

@@ -14,11 +14,11 @@ LANES = 8
 N_STATES, N_PARAMETERS, N_SWITCHES = 1, 1, 0
 ORDER = 4
 CLOCK = 0
-STATE, NEXT, PARAMETER = 17 * LANES, 18 * LANES, 19 * LANES
-SWITCH, SWITCH_TIME, RATE = 20 * LANES, 20 * LANES, 20 * LANES
-SIZE = 20 * LANES
+STATE, NEXT, VALUE, PARAMETER = (k * LANES for k in range(19, 23))
+SWITCH, SWITCH_TIME, RATE = 23 * LANES, 23 * LANES, 23 * LANES
+SIZE = 23 * LANES
 TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
-NOW, TAKEN, CLIPPED = (CLOCK + k * LANES for k in (11, 12, 16))
+NOW, TAKEN, CLIPPED, THETA, NEGATIVES = (CLOCK + k * LANES for k in (11, 12, 16, 17, 18))
 RATE_SLOT = (-1,)
 
 
@@ -54,7 +54,9 @@ def dense(w):
 
 
 @kernel
-def interpolate(w, lane, theta, states, row):
-    """States at TIME + theta STEP into states[row]; returns how many small negatives became zero."""
-    states[row, 0] = (1.0 - theta) * w[STATE + lane] + theta * w[NEXT + lane]
-    return 0
+def interpolate(w):
+    """States of every lane at TIME + THETA STEP into VALUE; NEGATIVES counts those set to zero."""
+    for lane in range(LANES):
+        theta = w[THETA + lane]
+        w[VALUE + lane] = (1.0 - theta) * w[STATE + lane] + theta * w[NEXT + lane]
+        w[NEGATIVES + lane] = 0.0

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.elimination import factorise, solve_formulas
 from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
 from cartsim.spec.model import Model
-from cartsim.spec.printing import LANES, Layout, lane_kernel, number
+from cartsim.spec.printing import LANES, Layout, Stores, lane_kernel, number
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
 from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, take_kernel
 from cartsim.spec.trace import Traced
@@ -31,7 +31,7 @@ DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
 # The driver's own numbers of a lane, in its order.
 CLOCK_SLOTS = (
     *("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT", "PLAN", "STOP", "DUE", "END", "NOW"),
-    *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED"),
+    *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED", "THETA", "NEGATIVES"),
 )
 
 
@@ -59,9 +59,9 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
     f_stores = [(layout.slots["F"] + i * LANES, node) for i, node in enumerate(rates)]
     kernels.append(lane_kernel("rhs", f_stores, _placer(layout, "STAGE", "STAGE_TIME"), layout, known))
     if isinstance(tableau, RosenbrockTableau):
-        kernels += _implicit_kernels(traced, tableau, layout, known, f_stores)
+        kernels += _implicit_kernels(model, tableau, layout, known, f_stores)
     else:
-        kernels += explicit_step(tableau, layout, size, autonomous=not _reads_time(rates))
+        kernels += explicit_step(model, tableau, layout, autonomous=not _reads_time(rates))
     kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
     kernels.append(take_kernel(model, layout))
     kernels.append(observe_kernel(traced))
@@ -75,7 +75,7 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
         "CLOCK": layout.slots["TIME"],
         **{
             name: layout.slots[name]
-            for name in ("STATE", "NEXT", "PARAMETER", "RATE", "SWITCH", "SWITCH_TIME")
+            for name in ("STATE", "NEXT", "VALUE", "PARAMETER", "RATE", "SWITCH", "SWITCH_TIME")
         },
         "RATE_SLOT": tuple(rate_slot),
     }
@@ -115,6 +115,7 @@ def _layout(model: Model, traced: Traced, rate_slot: list[int]) -> Layout:
         layout.take(name)
     layout.take("STATE", len(model.states))
     layout.take("NEXT", len(model.states))
+    layout.take("VALUE", len(model.states))
     layout.take("PARAMETER", len(model.parameters))
     layout.take("RATE", max(rate_slot, default=-1) + 1)
     layout.take("SWITCH", len(traced.switches))
@@ -167,9 +168,10 @@ def _reads_time(roots: list[Node]) -> bool:
 
 
 def _implicit_kernels(
-    traced: Traced, tableau: RosenbrockTableau, layout: Layout, known, f_stores
+    model: Model, tableau: RosenbrockTableau, layout: Layout, known: Mapping[int, int], f_stores: Stores
 ) -> list[str]:
     """Factor, triangular solve and step of a Rosenbrock method."""
+    traced = model.traced
     graph, size = traced.graph, len(traced.rhs)
     shift = graph.leaf("input", 0)  # 1 / (gamma h), a slot of its own
     layout.take("SHIFT")
@@ -209,7 +211,7 @@ def _implicit_kernels(
     return [
         lane_kernel("factor", stores, place_factor, layout, known),
         lane_kernel("backsolve", x_stores, lambda node: places.get(node.key), layout, {}),
-        *rosenbrock_step(tableau, layout, size, sorted(traced.time_slope), _reads_time(list(traced.rhs))),
+        *rosenbrock_step(model, tableau, layout, sorted(traced.time_slope), _reads_time(list(traced.rhs))),
     ]
 
 

@@ -72,6 +72,8 @@ class Layout:
         return self.slots[name]
 
 
+Stores = Sequence[tuple[int, Node]]
+
 Place = Callable[[Node], int | None]
 """Where a leaf (or a precomputed node) stands in the workspace: its offset, or None."""
 

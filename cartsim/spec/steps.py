@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.model import Model
@@ -32,9 +32,10 @@ def _stage_time(layout: Layout, fraction: float) -> list[str]:
 
 
 def rosenbrock_step(
-    tableau: RosenbrockTableau, layout: Layout, size: int, slopes: Sequence[int], reads_time: bool
+    model: Model, tableau: RosenbrockTableau, layout: Layout, slopes: Sequence[int], reads_time: bool
 ) -> list[str]:
-    """Kernels `advance` (one step of all lanes) and `interpolate` (its dense output)."""
+    """Kernels `advance` (one step of all lanes), `dense` and `interpolate` (its dense output)."""
+    size = len(model.states)
     layout.take("INVERSE_ALL", size)
     layout.take("SLOPE_ALL", size if slopes else 0)
     slot = layout.slots
@@ -57,7 +58,7 @@ def rosenbrock_step(
         )
     for i, stage in enumerate(stages):
         if i > 0:
-            text = _combination(layout, tableau.a[i], stages, f"w[{slot['STATE']} + k]")
+            text = _argument(layout, tableau, i, stages)
             lines += _over_all(size, [f"w[{slot['STAGE']} + k] = {text}"])
             lines += _stage_time(layout, tableau.c[i]) if reads_time else []
             lines.append("    rhs(w)")
@@ -72,46 +73,58 @@ def rosenbrock_step(
     # Stiffly accurate: y1 is the last stage's argument plus U_s.
     lines += _over_all(size, [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k] + w[{slot[stages[-1]]} + k]"])
     lines.append("    judge(w)")
-    return ["\n".join(lines), *_rosenbrock_dense(tableau, layout, size, stages)]
+    return ["\n".join(lines), *_rosenbrock_dense(model, tableau, layout, stages)]
+
+
+def _argument(layout: Layout, tableau: RosenbrockTableau, i: int, stages: Sequence[str]) -> str:
+    """y + sum a_ij U_j; where row i only adds to row i - 1, from the argument that is already there."""
+    row, before = tableau.a[i], tableau.a[i - 1]
+    if i > 1 and row[: len(before)] == before:
+        weights = (0.0,) * len(before) + row[len(before) :]
+        return _combination(layout, weights, stages, f"w[{layout.slots['STAGE']} + k]")
+    return _combination(layout, row, stages, f"w[{layout.slots['STATE']} + k]")
 
 
 def _rosenbrock_dense(
-    tableau: RosenbrockTableau, layout: Layout, size: int, stages: Sequence[str]
+    model: Model, tableau: RosenbrockTableau, layout: Layout, stages: Sequence[str]
 ) -> list[str]:
     """Kernels `dense` (the K_q of all lanes) and `interpolate`."""
+    size = len(model.states)
     names = [f"K{q}" for q in range(len(tableau.dense))]
     lines = [
         f"w[{layout.take(name, size)} + k] = {_combination(layout, row, stages)}"
         for name, row in zip(names, tableau.dense, strict=True)
     ]
-    polynomial = f"w[{layout.slots[names[-1]]} + k]"
-    for name in reversed(names[:-1]):
-        polynomial = f"(w[{layout.slots[name]} + k] + theta * {polynomial})"
-    state, after = f"w[{layout.slots['STATE']} + k]", f"w[{layout.slots['NEXT']} + k]"
-    value = f"value = (1.0 - theta) * {state} + theta * ({after} + (1.0 - theta) * {polynomial})"
-    return ["\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)]), _interpolate_kernel([value])]
+
+    def formula(offset: int) -> str:
+        slots = (layout.slots[name] + offset for name in ("STATE", "NEXT", *names))
+        before, after, *bends = (f"w[{slot} + lane]" for slot in slots)
+        polynomial = bends[-1]
+        for bend in reversed(bends[:-1]):
+            polynomial = f"({bend} + theta * {polynomial})"
+        return f"(1.0 - theta) * {before} + theta * ({after} + (1.0 - theta) * {polynomial})"
+
+    dense = "\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)])
+    return [dense, _interpolate_kernel(model, layout, formula)]
 
 
-def _interpolate_kernel(lines: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            "@kernel",
-            "def interpolate(w, lane, theta, states, row):",
-            "    clipped = 0",
-            "    for n in range(N_STATES):",
-            f"        k = n * {LANES} + lane",
-            *(f"        {line}" for line in lines),
-            "        if value < FLOOR[n]:",
-            "            value = FLOOR[n]",
-            "            clipped += 1",
-            "        states[row, n] = value",
-            "    return clipped",
-        ]
-    )
+def _interpolate_kernel(model: Model, layout: Layout, formula: Callable[[int], str]) -> str:
+    """Kernel `interpolate`: states of every lane at its own THETA into VALUE, tiny negatives counted."""
+    slot = layout.slots
+    body = [f"theta = w[{slot['THETA']} + lane]", "negatives = 0.0"]
+    for n, state in enumerate(model.states):
+        body.append(f"value = {formula(n * LANES)}")
+        if state.positive:
+            body += ["negatives += 1.0 if value < 0.0 else 0.0", "value = 0.0 if value < 0.0 else value"]
+        body.append(f"w[{slot['VALUE'] + n * LANES} + lane] = value")
+    body.append(f"w[{slot['NEGATIVES']} + lane] = negatives")
+    loop = [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
+    return "\n".join(["@kernel", "def interpolate(w):", *loop])
 
 
-def explicit_step(tableau: ExplicitTableau, layout: Layout, size: int, *, autonomous: bool) -> list[str]:
+def explicit_step(model: Model, tableau: ExplicitTableau, layout: Layout, *, autonomous: bool) -> list[str]:
     """Kernels `advance` and `interpolate` of an explicit Runge-Kutta pair; stages are slopes k_i."""
+    size = len(model.states)
     layout.take("STEP_ALL", size)
     slot = layout.slots
     stages = [f"U{i}" for i in range(tableau.stages)]
@@ -135,11 +148,14 @@ def explicit_step(tableau: ExplicitTableau, layout: Layout, size: int, *, autono
         [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k]", f"w[{slot['STAGE']} + k] = {step} * ({error})"],
     )
     lines.append("    judge(w)")
-    return ["\n".join(lines), *_explicit_dense(tableau, layout, size, stages)]
+    return ["\n".join(lines), *_explicit_dense(model, tableau, layout, stages)]
 
 
-def _explicit_dense(tableau: ExplicitTableau, layout: Layout, size: int, stages: Sequence[str]) -> list[str]:
+def _explicit_dense(
+    model: Model, tableau: ExplicitTableau, layout: Layout, stages: Sequence[str]
+) -> list[str]:
     """Kernels `dense` and `interpolate` in Hairer's form of the continuous extension."""
+    size = len(model.states)
     step = f"w[{layout.slots['STEP_ALL']} + k]"
     state, after = f"w[{layout.slots['STATE']} + k]", f"w[{layout.slots['NEXT']} + k]"
     r3, r4, r5 = (f"w[{layout.take(name, size)} + k]" for name in ("R3", "R4", "R5"))
@@ -149,9 +165,15 @@ def _explicit_dense(tableau: ExplicitTableau, layout: Layout, size: int, stages:
         f"{r4} = ({after} - {state}) - {step} * {last} - {r3}",
         f"{r5} = {step} * ({_combination(layout, tableau.dense, stages)})",
     ]
-    bend = f"(1.0 - theta) * ({r3} + theta * ({r4} + (1.0 - theta) * {r5}))"
-    value = f"value = {state} + theta * (({after} - {state}) + {bend})"
-    return ["\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)]), _interpolate_kernel([value])]
+
+    def formula(offset: int) -> str:
+        slots = (layout.slots[name] + offset for name in ("STATE", "NEXT", "R3", "R4", "R5"))
+        before, after, c3, c4, c5 = (f"w[{slot} + lane]" for slot in slots)
+        bend = f"(1.0 - theta) * ({c3} + theta * ({c4} + (1.0 - theta) * {c5}))"
+        return f"{before} + theta * (({after} - {before}) + {bend})"
+
+    dense = "\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)])
+    return [dense, _interpolate_kernel(model, layout, formula)]
 
 
 def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -> str:
