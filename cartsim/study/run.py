@@ -39,6 +39,7 @@ class RunOptions:
     resume: bool = False
     check: bool = False
     record: bool = False
+    report: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
         sensitivity=variations,
     )
     _write(result, record, out)
-    page = result.report(out)
+    if options.report:
+        say(f"report: {result.report(out)}")
     differences = tuple(mismatches(recorded, record)) if recorded is not None else ()
     if options.record:
         _commit(result, record, folder)
         say(f"recorded in {folder / RESULT}")
     _conclude(result, settings, differences, recorded is not None, time.perf_counter() - begin, say)
-    say(f"report: {page}")
     return Outcome(out, result, record, differences)
 
 
