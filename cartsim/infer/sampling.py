@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 OPTIMA, START, STEPS = range(3)  # purposes of the random streams
 LEFT = 1
+REPORT_EVERY = 50  # steps between calls of the progress function
 
 
 def sample(
@@ -221,7 +222,7 @@ class _Run:
                 continue
             for state in sampler.sample(self.states[k], iterations=missing):
                 self.states[k] = state
-                if progress is not None and backend.iteration % 100 == 0:
+                if progress is not None and backend.iteration % REPORT_EVERY == 0:
                     progress(sum(self.done()), planned)
             backend.write()
         if progress is not None:

@@ -94,7 +94,7 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
 def gof_table(draws: Draws, problem: Problem) -> pd.DataFrame:
     """One row an observation: what was measured, what the fit says, how far apart in residual sds.
 
-    Columns subject, output, time, censoring, observed, lower_limit, upper_limit, predicted (posterior median),
+    Columns subject, output, time, censoring, observed, lower_limit, upper_limit, predicted (its median),
     residual (standardised on the error model's scale at the posterior median sd; NaN when censored).
     """
     import pandas as pd
