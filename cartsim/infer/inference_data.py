@@ -39,7 +39,7 @@ def inference_data(draws: Draws, problem: Problem | None = None) -> arviz.Infere
     groups = {
         "posterior": {name: values[..., k] for k, name in enumerate(draws.names)},
         "sample_stats": stats,
-        "attrs": {
+        "posterior_attrs": {
             "subject": draws.subject,
             "seed": draws.seed,
             "gates": draws.gates.line,
