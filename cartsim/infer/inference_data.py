@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cartsim.infer.draws import Draws
-
 if TYPE_CHECKING:
     import arviz
 
+    from cartsim.infer.draws import Draws
     from cartsim.infer.problem import Problem
 
 MOST_DRAWS = 4_000  # a chain; more are thinned further, as nothing is gained and files grow
