@@ -6,6 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from cartsim.kernels.methods import Method
+from cartsim.regimen.events import EventTable
+from cartsim.regimen.regimen import Dose, Regimen, events_of
+from cartsim.simulate import Batch, batch
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import Fixed
 from cartsim.spec.terms import NEVER, after, exp, log, power, where
@@ -177,3 +181,23 @@ def orego() -> Model:
     """Belousov-Zhabotinsky oscillator: spikes over five decades."""
     states = [state("x", 1.0), state("y", 2.0), state("z", 3.0)]
     return problem("orego", states, constants(s=77.27, w=0.161), orego_rhs)
+
+
+def solved(
+    model: Model,
+    times: object,
+    method: Method,
+    *,
+    events: EventTable | None = None,
+    table: np.ndarray | None = None,
+    threads: int = 1,
+    **values: float,
+) -> Batch:
+    """Solve one patient with parameter values by name, or a table of them."""
+    rows = model.vector(**values)[None] if table is None else table
+    return batch(model, rows, times, events=events, method=method, threads=threads)
+
+
+def given(*doses: Dose) -> EventTable:
+    """The ward's events for one patient."""
+    return events_of(WARD, [Regimen(doses)])

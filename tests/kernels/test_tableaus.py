@@ -134,7 +134,7 @@ def test_the_rosenbrock_methods_forget_infinitely_stiff_components(tableau):
 @pytest.mark.parametrize("tableau", ROSENBROCK, ids=lambda t: t.name)
 def test_a_rosenbrock_tableau_refuses_a_wrong_digit_anywhere(tableau, field):
     rows = getattr(tableau, field)
-    # Rodas5P's last two stages are error estimates: in the dense output they touch no condition up to order 4.
+    # Rodas5P's last two stages are error estimates: in the dense output they touch no condition to order 4.
     checked = 6 if field == "dense" else tableau.stages
     for i, row in enumerate(rows):
         for j in range(min(len(row), checked)):
