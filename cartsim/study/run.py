@@ -13,7 +13,7 @@ from typing import Any
 from cartsim.data.write import replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.study.compare import mismatches
-from cartsim.study.contents import endpoints_of
+from cartsim.study.contents import endpoints_of, report_contents
 from cartsim.study.fit import patient_tasks
 from cartsim.study.fit_result import About, FitResult
 from cartsim.study.inputs import read_dataset
@@ -106,6 +106,7 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
     _write(result, record, out)
     if options.report:
         say(f"report: {result.report(out)}")
+        _overview(result, out)
     differences = tuple(mismatches(recorded, record)) if recorded is not None else ()
     if options.record:
         _commit(result, record, folder)
@@ -203,6 +204,16 @@ def _write(result: FitResult, record: Mapping[str, Any], out: Path) -> None:
         endpoints.summary_to_csv(out / "nca_summary.csv")
         if result.about.show_observations:
             endpoints.to_csv(out / "nca.csv")
+
+
+def _overview(result: FitResult, out: Path) -> None:
+    """The first six patients on one sheet, as the README shows them."""
+    from cartsim.report.hero import DPI, hero
+    from cartsim.report.style import png
+
+    if result.about.show_observations:
+        picture = png(hero(report_contents(result), output=next(iter(result.plan.errors))), DPI)
+        (out / "overview.png").write_bytes(picture)
 
 
 def _commit(result: FitResult, record: Mapping[str, Any], folder: Path) -> None:
