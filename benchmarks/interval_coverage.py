@@ -201,8 +201,8 @@ def markdown(summary: dict) -> str:
         "",
         " ".join(
             [
-                f"{summary['patients']} simulated patients ({summary['patients_dropped']} of them fitted without",
-                f"BLQ rows too), truth from the prior, LLOQ {LLOQ:g} copies/ug,",
+                f"{summary['patients']} simulated patients ({summary['patients_dropped']} of them without BLQ",
+                f"rows too), truth from the prior, LLOQ {LLOQ:g} copies/ug,",
                 f"{100 * summary['blq_share']:.1f}% of samples BLQ. Rerun: `{summary['command']}`.",
                 f"{summary['date']}, {summary['machine']}.",
             ]
@@ -255,7 +255,8 @@ def main() -> None:
     from cartsim.version import __version__
 
     summary |= {
-        "command": f"python benchmarks/interval_coverage.py --patients {options.patients} --dropped {options.dropped}",
+        "command": "python benchmarks/interval_coverage.py "
+        f"--patients {options.patients} --dropped {options.dropped}",
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}, cartsim {__version__}",
     }
