@@ -201,7 +201,7 @@ def markdown(summary: dict) -> str:
         "",
         " ".join(
             [
-                f"{summary['patients']} simulated patients ({summary['patients_dropped']} of them without BLQ",
+                f"{summary['patients']} simulated patients ({summary['patients_dropped']} also without BLQ",
                 f"rows too), truth from the prior, LLOQ {LLOQ:g} copies/ug,",
                 f"{100 * summary['blq_share']:.1f}% of samples BLQ. Rerun: `{summary['command']}`.",
                 f"{summary['date']}, {summary['machine']}.",
