@@ -69,6 +69,6 @@ def test_no_worker_outlives_a_killed_run(folder: Path, project: Path) -> None:
     process = start(folder, project, "--out", str(out))
     wait_for_checkpoints(out)
     process.kill()
-    # The pipe closes only when the last process that holds it has ended: TimeoutExpired means a worker lives on.
+    # The pipe closes only when the last process holding it has ended: TimeoutExpired means a worker lives on.
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
