@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 STATUS = {0: "fine", 1: "step cap reached", 2: "not finite", 3: "step too small", 4: "runaway"}
+# What the kernels are compiled for; a read-only array (pandas gives such) would compile them a second time.
+KERNEL_ARRAY = ("C_CONTIGUOUS", "WRITEABLE")
 # Patients a task; results do not depend on it. Large enough that lanes stay full, small enough to share out.
 CHUNK = 256
 
@@ -75,7 +77,7 @@ def batch(
     -----
     A value at the time of a dose is the one just after it. A failed solve is a status, never an exception.
     """
-    parameters, width = np.ascontiguousarray(parameters, dtype=np.float64), len(model.parameters)
+    parameters, width = np.require(parameters, np.float64, KERNEL_ARRAY), len(model.parameters)
     if parameters.ndim != 2 or parameters.shape[1] != width:
         raise SolveError("parameters have the wrong shape", value=parameters.shape, limit=f"(n, {width})")
     flat, time_offsets, shared = _times(times)
@@ -188,12 +190,12 @@ def _times(times: np.ndarray | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarra
     inside[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < len(flat))] - 1] = False
     if not np.isfinite(flat).all() or not rising[inside].all():
         raise SolveError("output times must be finite and rising within each subject")
-    return np.ascontiguousarray(flat), offsets, shared
+    return np.require(flat, None, KERNEL_ARRAY), np.require(offsets, None, KERNEL_ARRAY), shared
 
 
 def _subjects(subject: np.ndarray | None, count: int, shared: bool, event_subjects: int) -> np.ndarray:
     if subject is not None:
-        who = np.ascontiguousarray(subject, dtype=np.int64)
+        who = np.require(subject, np.int64, KERNEL_ARRAY)
         if who.shape != (count,):
             raise SolveError("one subject index a parameter row is needed", value=who.shape, limit=(count,))
         return who

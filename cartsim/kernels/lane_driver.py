@@ -285,7 +285,8 @@ def solve(
                     if w[TIME + lane] < w[END + lane]:
                         busy += 1
                     else:
-                        finish(w, lane, FINE, index, states, status, counts)
+                        # np.int64: for a bare constant numba would compile `finish` a second time
+                        finish(w, lane, np.int64(FINE), index, states, status, counts)
             if busy == 0:
                 return
         plan(w, control)

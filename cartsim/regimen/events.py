@@ -78,7 +78,7 @@ class EventTable:
             )
         rows = self.matrix()
         if self.subjects == subjects:
-            return np.ascontiguousarray(self.offsets, dtype=np.int64), rows
+            return np.require(self.offsets, np.int64, ("C_CONTIGUOUS", "WRITEABLE")), rows
         if self.subjects == 1:
             return np.arange(subjects + 1, dtype=np.int64) * len(rows), np.tile(rows, (subjects, 1))
         raise ModelError(

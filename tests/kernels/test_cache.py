@@ -7,9 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cartsim.kernels import jit
+from cartsim.kernels.methods import Rodas5P
+from cartsim.regimen.regimen import Dose
+from cartsim.simulate import batch
+from cartsim.spec.generate import solver_module
+from tests.problems import WARD, given
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS_MODEL = '''
@@ -108,6 +114,29 @@ def test_the_cache_folder_can_be_chosen_and_is_made(tmp_path, monkeypatch):
     jit.cache_folder.cache_clear()
     assert folder == tmp_path / "deep" / "cache" / f"kernels-{jit.sources_digest()}"
     assert folder.is_dir()
+
+
+def test_a_kernel_is_compiled_for_one_kind_of_array_whatever_is_passed():
+    """Read-only arrays, as pandas and models give them, strided ones and lists of whole numbers."""
+    table = np.repeat(WARD.values[None], 4, axis=0)
+    frozen, times = table.copy(), np.array([0.0, 1.0, 2.0])
+    frozen.setflags(write=False)
+    times.setflags(write=False)
+    method, dosed = Rodas5P(), given(Dose(1.0))
+    batch(WARD, table, [0.0, 1.0], method=method)
+    batch(WARD, frozen, times, method=method, events=dosed)
+    batch(
+        WARD,
+        np.repeat(table, 2, axis=1)[:, ::2],
+        times[::2],
+        method=method,
+        subject=np.zeros(4, dtype=np.int32),
+    )
+    batch(WARD, np.asfortranarray(table), (times, np.array([0, 3])), method=method, subject=[0, 0, 0, 0])
+    module = solver_module(WARD, method.tableau)
+    kernels = {name: item for name, item in vars(module).items() if hasattr(item, "signatures")}
+    assert {"solve", "observe", "advance", "factor"} <= set(kernels)
+    assert {name: len(item.signatures) for name, item in kernels.items() if len(item.signatures) > 1} == {}
 
 
 def test_importing_cartsim_and_its_models_compiles_nothing(tmp_path):
