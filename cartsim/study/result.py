@@ -14,10 +14,8 @@ from cartsim.study.plan import Plan
 from cartsim.version import __version__
 
 PACKAGES = ("numpy", "scipy", "numba", "emcee", "pandas", "arviz")
-QUANTITIES = (
-    *("median", "lower", "upper", "mean", "sd", "contraction"),
-    *("r_hat", "ess_bulk", "ess_tail", "tau", "mcse_median", "mcse_lower", "mcse_upper"),
-)
+COMPARED = ("median", "lower", "upper", "mcse_median", "mcse_lower", "mcse_upper")
+QUANTITIES = (*COMPARED, "mean", "sd", "contraction", "r_hat", "ess_bulk", "ess_tail", "tau")
 DIGITS = 8
 
 
@@ -32,8 +30,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def patients_record(fits: Sequence[PatientFit]) -> dict[str, Any]:
-    """Posterior summaries, diagnostics and gates by patient; no observation."""
+def patients_record(fits: Sequence[PatientFit], *, briefly: bool = False) -> dict[str, Any]:
+    """Posterior summaries, diagnostics and gates by patient; no observation.
+
+    `briefly` keeps the compared quantities only.
+    """
+    quantities = COMPARED if briefly else QUANTITIES
     return {
         fit.subject: {
             "passed": fit.passed,
@@ -43,7 +45,7 @@ def patients_record(fits: Sequence[PatientFit]) -> dict[str, Any]:
             "seconds": round(fit.seconds, 1),
             "parameters": {
                 row["name"]: {
-                    **{name: _number(row[name]) for name in QUANTITIES},
+                    **{name: _number(row[name]) for name in quantities},
                     "informed": bool(row["informed"]),
                 }
                 for row in fit.parameters.to_dict("records")

@@ -155,7 +155,7 @@ def _sensitivity(
                 "name": variation.name,
                 "read": variation.read,
                 "missed": [patient.subject for patient in patients if not patient.passed],
-                "patients": patients_record(patients),
+                "patients": patients_record(patients, briefly=True),
             }
         )
     return records
