@@ -1,0 +1,1 @@
+"""Other solvers on the same work: one file a family, each with functions Case -> Solver."""
