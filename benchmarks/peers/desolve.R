@@ -1,4 +1,5 @@
-# Solves a cohort with deSolve's lsoda; see desolve.py for the files. Reads "rtol count" lines until the end.
+# Solves a cohort with deSolve's lsoda; see desolve.py for the files. Reads "rtol count" lines
+# from the pipe "asked" until it is closed.
 suppressPackageStartupMessages(library(deSolve))
 words <- commandArgs(trailingOnly = TRUE)
 folder <- words[1]
@@ -33,7 +34,8 @@ cohort <- function(rtol, count) {
   states
 }
 
-input <- file("stdin", "r")
+# A pipe by name: R reads its standard input in blocks, so a single line would wait for the next ones.
+input <- fifo(file.path(folder, "asked"), "r", blocking = TRUE)
 while (length(line <- readLines(input, 1)) > 0) {
   asked <- as.numeric(strsplit(line, " ")[[1]])
   begin <- proc.time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,21 +37,24 @@ def solver(case: Case) -> Solver:
     for name, array in {"rows": rows, "offsets": offsets}.items():
         array.astype("<i4").tofile(place / name)
     size, length, stretches = len(case.model.states), len(case.times), case.p.shape[1]
+    os.mkfifo(place / "asked")
     words = [str(place), *map(str, (len(case.parameters), stretches, width, size, length))]
     r = subprocess.Popen(
         ["Rscript", "--vanilla", str(SCRIPT), *words],
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
+    # Opened for both ways, so that neither side waits for the other or sees an end between two lines.
+    asked = os.fdopen(os.open(place / "asked", os.O_RDWR), "w")
+
     def solve(rtol: float, count: int) -> np.ndarray:
-        r.stdin.write(f"{rtol!r} {count}\n")
-        r.stdin.flush()
-        answer = r.stdout.readline().split()
-        if not answer or answer[0] != "done":
-            raise RuntimeError(f"R: {r.stderr.read().strip().splitlines()[-1:] or 'ended'}")
+        print(rtol, count, file=asked, flush=True)
+        answer = next((line.split() for line in r.stdout if line.startswith("done")), None)
+        if answer is None:
+            raise RuntimeError(f"R: {r.stderr.read().strip()[-200:]}")
         solve.seconds = float(answer[1])
         return np.fromfile(place / "states", dtype="<f8").reshape(count, length, size)
 
