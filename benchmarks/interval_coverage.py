@@ -220,8 +220,8 @@ def markdown(summary: dict) -> str:
         "",
         " ".join(
             [
-                f"{summary['patients']} simulated patients ({summary['patients_dropped']} also without BLQ",
-                f"rows too), truth from the prior, LLOQ {LLOQ:g} copies/ug,",
+                f"{summary['patients']} simulated patients, {summary['patients_dropped']} also fitted without BLQ",
+                f"rows; truth from the prior, LLOQ {LLOQ:g} copies/ug,",
                 f"{100 * summary['blq_share']:.1f}% of samples BLQ. Rerun: `{summary['command']}`.",
                 f"{summary['date']}, {summary['machine']}.",
             ]
@@ -235,7 +235,7 @@ def markdown(summary: dict) -> str:
             ]
         ),
         "",
-        "| parameter | coverage, M3 | coverage, BLQ dropped | bias, M3 (prior sd) | bias, BLQ dropped | shift |",
+        "| parameter | cover, M3 | cover, BLQ dropped | bias, M3 (prior sd) | bias, BLQ dropped | shift |",
         "|---|---|---|---|---|---|",
     ]
     for name, share in summary["coverage"].items():
