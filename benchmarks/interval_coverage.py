@@ -220,8 +220,8 @@ def markdown(summary: dict) -> str:
         "",
         " ".join(
             [
-                f"{summary['patients']} simulated patients, {summary['patients_dropped']} also fitted without",
-                f"BLQ rows; truth from the prior, LLOQ {LLOQ:g} copies/ug,",
+                f"{summary['patients']} simulated patients, {summary['patients_dropped']} of them also",
+                f"fitted without BLQ rows; truth from the prior, LLOQ {LLOQ:g} copies/ug,",
                 f"{100 * summary['blq_share']:.1f}% of samples BLQ. Rerun: `{summary['command']}`.",
                 f"{summary['date']}, {summary['machine']}.",
             ]
