@@ -92,7 +92,6 @@ def warnings_of(result: FitResult) -> Iterator[str]:
     for remark in result.remarks:
         text = remark.removeprefix("warning: ")
         yield f"{text[:1].upper()}{text[1:]}."
-    yield "For research only: nothing here may guide the treatment of a patient."
 
 
 def _listed(subjects: list[str], most: int = 8) -> str:
