@@ -79,5 +79,6 @@ def comparison_rows(found: Race) -> list[list[str]]:
 def _slower(found: Race, name: str, target: float) -> str:
     if name in OWN:
         return ""
-    smallest = min(ratios(found.timings, base, target)[name][0] for base in OWN)
-    return "not reached" if np.isnan(smallest) else f"{smallest:,.0f}x"
+    times = [ratios(found.timings, base, target)[name][0] for base in OWN]
+    known = [ratio for ratio in times if not np.isnan(ratio)]
+    return f"{max(known):,.0f}x" if known else "not reached"
