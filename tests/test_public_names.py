@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import cartsim
 
 
@@ -21,9 +23,5 @@ def test_simulate_stays_the_function_after_its_file_was_imported() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    try:
+    with pytest.raises(AttributeError, match="load_model"):
         cartsim.no_such_thing  # noqa: B018 - the access is the test
-    except AttributeError as error:
-        assert "load_model" in str(error)
-    else:
-        raise AssertionError("an unknown name must not exist")
