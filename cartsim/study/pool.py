@@ -50,6 +50,9 @@ def run_all(tasks: Sequence[Task[Result]], *, workers: int, watcher: Watcher) ->
     """
     if workers <= 1 or len(tasks) <= 1:
         return [_watched(index, task, watcher) for index, task in enumerate(tasks)]
+    # Workers share the cores already; BLAS threads inside them only wait for each other.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")  # a fork would copy numba's and HDF5's locks
     reports, stop = context.Queue(), context.Event()
     pool = ProcessPoolExecutor(
