@@ -45,9 +45,13 @@ def work_precision(result: Mapping) -> Figure:
     handles = {}
     for axis in axes[0]:
         handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4, frameon=False, fontsize=8)
-    figure.tight_layout(rect=(0, 0.16, 1, 1))
+    figure.legend(handles.values(), handles.keys(), loc="lower center", **_columns(len(models)))
+    figure.tight_layout(rect=(0, 0.14 if len(models) > 1 else 0.26, 1, 1))
     return figure
+
+
+def _columns(panels: int) -> dict[str, object]:
+    return {"ncols": 2 * min(panels, 3), "frameon": False, "fontsize": 8}
 
 
 def _shown(error: float) -> float:

@@ -11,7 +11,6 @@ from cartsim.study.speed import Solver
 from cartsim.study.speed_case import Case
 
 TIGHT = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
-LOOSE = TIGHT[:5]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _scipy(method: str, rhs: str, least: int) -> Peer:
         "scipy",
         f"solve_ivp, t_eval, atol a state, {jacobian}",
         (method, rhs),
-        LOOSE if rhs != "numba" else TIGHT[:6],
+        TIGHT[:5] if rhs == "numba" or method == "LSODA" else TIGHT[:4],
         least,
     )
 
@@ -103,7 +102,7 @@ PEERS = (
         "diffrax",
         "jit + vmap 64, float64, CPU",
         ("Tsit5",),
-        LOOSE,
+        TIGHT[:5],
         64,
     ),
     Peer(
@@ -112,7 +111,7 @@ PEERS = (
         "diffrax",
         "jit + vmap 64, float64, CPU",
         ("Kvaerno5",),
-        LOOSE,
+        TIGHT[:4],
         64,
     ),
     Peer("deSolve lsoda", "desolve:solver", "R deSolve", "compiled C rhs, lsoda, atol a state"),
