@@ -6,6 +6,17 @@ from pathlib import Path
 import pytest
 
 
+# Tests that solve the same models go to the same worker, so that no kernel is compiled twice.
+WORKER_OF = {"test_simulate": "models", "regimen": "models", "test_examples": "examples"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.parent.name
+        place = item.path.stem if folder == "tests" else folder
+        item.add_marker(pytest.mark.xdist_group(WORKER_OF.get(place, place)))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder named by CARTSIM_REAL_DATA; tests that need it skip on machines without the data."""
