@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-
 # Tests that solve the same models go to the same worker, so that no kernel is compiled twice.
 WORKER_OF = {"test_simulate": "models", "regimen": "models", "test_examples": "examples"}
 
