@@ -12,7 +12,13 @@ from tests.problems import WARD, smooth_solution, solved
 
 END = 1.5
 INSIDE = (0.15, 0.35, 0.5, 0.8)  # fractions of a step at which the dense output is read
-ORDERS = [(Rodas4, 4), (Rodas5P, 5), (DormandPrince, 5)]
+# Each method compiles its own solver of the ward model; one is enough for the fast suite.
+ORDERS = [
+    pytest.param(Rodas4, 4, marks=pytest.mark.slow),
+    (Rodas5P, 5),
+    pytest.param(DormandPrince, 5, marks=pytest.mark.slow),
+]
+METHODS = [pytest.param(m, marks=pytest.mark.slow) for m in (Rodas4, DormandPrince)] + [Rodas5P]
 
 
 def errors(method: type, steps: int) -> tuple[float, float]:
@@ -34,7 +40,7 @@ def test_measured_order_is_the_stated_one(method, order):
         assert np.log2(before / after) == pytest.approx(order, abs=0.2), label
 
 
-@pytest.mark.parametrize("method", [Rodas4, Rodas5P, DormandPrince])
+@pytest.mark.parametrize("method", METHODS)
 def test_the_error_follows_the_tolerance(method):
     """The control is on the error of one step, in units of scale + |y|; this problem amplifies it tenfold."""
     times = np.linspace(0.0, END, 31)

@@ -79,7 +79,7 @@ def test_a_positive_state_driven_below_zero_is_stopped_at_zero_and_counted_or_re
     assert result.status[0] != FINE or result.counts[0, 2] > 0
 
 
-@pytest.mark.parametrize("method", [Rodas5P, DormandPrince])
+@pytest.mark.parametrize("method", [Rodas5P, pytest.param(DormandPrince, marks=pytest.mark.slow)])
 def test_positive_states_never_end_below_zero(method):
     times = np.linspace(0.0, 60.0, 600)
     rng = np.random.default_rng(11)
