@@ -9,6 +9,7 @@ import pytest
 WORKER_OF = {"test_simulate": "models", "regimen": "models", "test_examples": "examples"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.parent.name
