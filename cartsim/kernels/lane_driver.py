@@ -95,7 +95,7 @@ def verdict(w, control):
         # The sum may round up to a stop that the step was not cut for.
         at_stop = (h == w[STOP + lane] - before) | (before + h >= w[STOP + lane])
         now = w[STOP + lane] if at_stop else before + h
-        steps = w[ACCEPTED + lane] + w[REJECTED + lane]
+        steps = w[ACCEPTED + lane] + w[REJECTED + lane] + 1.0
         stuck = next_plan < 4e-16 * abs(before) + 1e-30
         inside = good & (w[DUE + lane] <= now)
         asks = inside | (good & at_stop) | (w[LARGEST + lane] > RUNAWAY_LIMIT) | stuck | (steps >= cap)
@@ -246,7 +246,10 @@ def solve(
     events[E, 4] = (time, kind, state, value) by event_offsets, control[6]. Written: states[rows, N],
     status[n], counts[n, 3] = (accepted, rejected, clipped).
     """
-    w = np.zeros(SIZE)
+    # Vectors of eight numbers that cross a cache line cost twice: start the workspace on one.
+    raw = np.zeros(SIZE + 8)
+    shift = (8 - (raw.ctypes.data // 8) % 8) % 8
+    w = raw[shift : shift + SIZE]
     index = np.full((LANES, 6), -1, dtype=np.int64)
     queue, busy = first, 0
     for lane in range(LANES):

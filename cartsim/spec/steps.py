@@ -177,31 +177,54 @@ def _explicit_dense(
 
 
 def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -> str:
-    """Kernel `judge`: RMS error over states in units of scale + max(|y|, |y1|), and the checks of a step."""
+    """Kernel `judge`: the largest error of a state in units of scale + max(|y|, |y1|), and a step's checks.
+
+    Not the RMS: many quiet states would let one be wrong by the square root of their number.
+    """
     slot = layout.slots
     errors = slot["STAGE"] if explicit else slot[f"U{stages - 1}"]
-    lines = ["@kernel", "def judge(w):", f"    for lane in range({LANES}):"]
-    body = ["total = 0.0", "largest = 0.0", "lowest = 0.0"]
+    body = []
     for n, state in enumerate(model.states):
         offset = n * LANES
         body += [
-            f"new = w[{slot['NEXT'] + offset} + lane]",
-            "size = abs(new)",
-            "largest = size if size > largest else largest",
-            f"old = abs(w[{slot['STATE'] + offset} + lane])",
-            f"part = w[{errors + offset} + lane] / ({number(state.scale)} + (old if old > size else size))",
-            "total += part * part",
+            f"new{n} = w[{slot['NEXT'] + offset} + lane]",
+            f"size{n} = abs(new{n})",
+            f"old{n} = abs(w[{slot['STATE'] + offset} + lane])",
+            f"weight{n} = {number(state.scale)} + (old{n} if old{n} > size{n} else size{n})",
+            f"part{n} = abs(w[{errors + offset} + lane]) / weight{n}",
         ]
         if state.positive:
-            body += [f"low = new * {number(1.0 / state.scale)}", "lowest = low if low < lowest else lowest"]
-    body += [
-        f"w[{slot['ERROR']} + lane] = np.sqrt(total / {len(model.states)})",
-        f"w[{slot['LARGEST']} + lane] = largest",
-        f"w[{slot['LOWEST']} + lane] = lowest",
-    ]
+            body.append(f"low{n} = new{n} * {number(1.0 / state.scale)}")
+    every = range(len(model.states))
+    positive = [n for n in every if model.states[n].positive]
+    # written so that a NaN in either argument is never hidden
+    body += _reduced(
+        "part", every, "{0} if ({0} > {1}) | ({0} != {0}) else {1}", f"w[{slot['ERROR']} + lane]"
+    )
+    body += _reduced("size", every, "{0} if {0} > {1} else {1}", f"w[{slot['LARGEST']} + lane]")
+    body += _reduced("low", positive, "{0} if {0} < {1} else {1}", f"w[{slot['LOWEST']} + lane]")
     if explicit:
         body.append(f"w[{slot['PIVOT']} + lane] = 1.0")
-    return "\n".join([*lines, *(f"        {line}" for line in body)])
+    return "\n".join(
+        [
+            "@kernel",
+            "def judge(w):",
+            f"    for lane in range({LANES}):",
+            *(f"        {line}" for line in body),
+        ]
+    )
+
+
+def _reduced(name: str, members: Sequence[int], formula: str, target: str) -> list[str]:
+    """Pairwise reduction of name0, name1, … into `target`: a tree, so that no long chain of waits arises."""
+    left, lines = [f"{name}{n}" for n in members], []
+    while len(left) > 1:
+        pairs = [left[k : k + 2] for k in range(0, len(left), 2)]
+        lines += [
+            f"{first} = {formula.format(first, other)}" for first, other in (p for p in pairs if len(p) == 2)
+        ]
+        left = [pair[0] for pair in pairs]
+    return [*lines, f"{target} = {left[0] if left else '0.0'}"]
 
 
 def take_kernel(model: Model, layout: Layout) -> str:
