@@ -43,7 +43,7 @@ PLAN, STOP, DUE, END, NOW, TAKEN, ASKS, ACCEPTED, REJECTED, CLIPPED, THETA, NEGA
 
 FINE, STEP_CAP, NOT_FINITE, STEP_TOO_SMALL, RUNAWAY = 0, 1, 2, 3, 4
 BOLUS, RATE_CHANGE = 1, 2
-RUNAWAY_LIMIT = 1e100
+RUNAWAY_LIMIT = 1e60
 # A positive state may end a step this many absolute tolerances below zero; it is then zeroed and counted.
 NEGATIVE_ALLOWED = 10.0
 SMALLEST_PIVOT = 1e-12
@@ -74,10 +74,11 @@ def verdict(w, control):
 
     Returns whether any lane asks, and whether any has an output due inside its step.
     """
-    rtol, cap, fixed = control[RTOL], control[MAX_STEPS], control[FIXED_STEP] > 0.0
-    asking, due = 0.0, 0.0
-    for lane in range(LANES):
-        error, h, before = w[ERROR + lane] / rtol, w[STEP + lane], w[TIME + lane]
+    rtol, cap, fixed = control[RTOL], control[MAX_STEPS], control[FIXED_STEP]
+    for lane in range(LANES):  # one loop of loads, choices and stores: only so is it vectorised
+        error, h, before, planned = w[ERROR + lane] / rtol, w[STEP + lane], w[TIME + lane], w[PLAN + lane]
+        stop, due, largest = w[STOP + lane], w[DUE + lane], w[LARGEST + lane]
+        accepted, rejected = w[ACCEPTED + lane], w[REJECTED + lane]
         fourth = np.sqrt(np.sqrt(error))
         if ORDER == 4:
             root = fourth
@@ -86,29 +87,33 @@ def verdict(w, control):
             root = eighth * np.sqrt(eighth)
         wanted = 0.9 / root
         sound = (w[LOWEST + lane] >= -NEGATIVE_ALLOWED * rtol) & (w[PIVOT + lane] > SMALLEST_PIVOT)
-        good = ((error <= 1.0) & sound) | (fixed & (error == error))
-        grown = h * (5.0 if wanted > 5.0 else (0.2 if wanted < 0.2 else wanted))
+        good = ((error <= 1.0) & sound) | ((fixed > 0.0) & (error == error))
+        factor = 5.0 if wanted > 5.0 else wanted
+        grown = h * (0.2 if factor < 0.2 else factor)
         # A step cut to hit a stop says nothing against the longer one that was planned.
-        grown = w[PLAN + lane] if (h < w[PLAN + lane]) & (grown < w[PLAN + lane]) else grown
-        shrunk = h * (0.5 if error <= 1.0 else (wanted if (wanted > 0.1) & (wanted < 1.0) else 0.1))
-        next_plan = grown if good else shrunk
+        grown = planned if (h < planned) & (grown < planned) else grown
+        less = wanted if (wanted > 0.1) & (wanted < 1.0) else 0.1
+        next_plan = grown if good else h * (0.5 if error <= 1.0 else less)
         # The sum may round up to a stop that the step was not cut for.
-        at_stop = (h == w[STOP + lane] - before) | (before + h >= w[STOP + lane])
-        now = w[STOP + lane] if at_stop else before + h
-        steps = w[ACCEPTED + lane] + w[REJECTED + lane] + 1.0
+        after = before + h
+        at_stop = (h == stop - before) | (after >= stop)
+        now = stop if at_stop else after
+        now = now if good else before
         stuck = next_plan < 4e-16 * abs(before) + 1e-30
-        inside = good & (w[DUE + lane] <= now)
-        asks = inside | (good & at_stop) | (w[LARGEST + lane] > RUNAWAY_LIMIT) | stuck | (steps >= cap)
+        capped = accepted + rejected + 1.0 >= cap
         w[ERROR + lane] = error
         w[PLAN + lane] = next_plan
-        w[NOW + lane] = now if good else before
+        w[NOW + lane] = now
         w[TAKEN + lane] = 1.0 if good else 0.0
-        w[ASKS + lane] = 1.0 if asks else 0.0
-        w[ACCEPTED + lane] += 1.0 if good else 0.0
-        w[REJECTED + lane] += 0.0 if good else 1.0
-        asking += 1.0 if asks else 0.0
-        due += 1.0 if inside else 0.0
-    return asking > 0.0, due > 0.0
+        w[ASKS + lane] = 1.0 if (good & at_stop) | (largest > RUNAWAY_LIMIT) | stuck | capped else 0.0
+        w[THETA + lane] = 1.0 if good & (due <= now) else 0.0
+        w[ACCEPTED + lane] = accepted + (1.0 if good else 0.0)
+        w[REJECTED + lane] = rejected + (0.0 if good else 1.0)
+    asking, outputs_due = 0.0, 0.0
+    for lane in range(LANES):
+        asking += w[ASKS + lane]
+        outputs_due += w[THETA + lane]
+    return asking > 0.0, outputs_due > 0.0
 
 
 @kernel

@@ -11,21 +11,24 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.elimination import factorise, solve_formulas
-from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
+from cartsim.spec.expression import LEAVES, Graph, Node, leaves_below, ordered
 from cartsim.spec.model import Model
 from cartsim.spec.printing import LANES, Layout, Stores, lane_kernel, number
+from cartsim.spec.reciprocals import by_reciprocals, with_merged_reciprocals
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
 from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, take_kernel
-from cartsim.spec.trace import Traced
+from cartsim.spec.terms import minimum
+from cartsim.spec.trace import Traced, trace
 
 DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
 # The driver's own numbers of a lane, in its order.
@@ -35,38 +38,36 @@ CLOCK_SLOTS = (
 )
 
 
-def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> str:
+def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, lanes: int = LANES) -> str:
     """The module that integrates `model` with `tableau`: generated kernels, then the driver's own text."""
-    traced = model.traced
+    traced = trace(model)  # afresh: names in the text must not depend on what was generated before
     size = len(model.states)
     rate_slot = _rate_slots(model)
-    layout = _layout(model, traced, rate_slot)
-    hoisted = parameter_only(traced)
+    layout = _layout(model, traced, rate_slot, lanes)
+    equations = _equations(traced, rate_slot)
+    hoisted = parameter_only(equations.every)
     known = {node.key: layout.take(f"derived {node.key}") for node in hoisted}
     kernels = [prepare_kernel(traced, hoisted, known, layout)]
     stages = tableau.stages
     for name, count in [
-        ("F", size),
         ("STAGE", size),
         ("STAGE_TIME", 1),
         *((f"U{i}", size) for i in range(stages)),
     ]:
         layout.take(name, count)
-    rates = [
-        node + traced.graph.leaf("rate", rate_slot[i]) if rate_slot[i] >= 0 else node
-        for i, node in enumerate(traced.rhs)
-    ]
-    f_stores = [(layout.slots["F"] + i * LANES, node) for i, node in enumerate(rates)]
-    kernels.append(lane_kernel("rhs", f_stores, _placer(layout, "STAGE", "STAGE_TIME"), layout, known))
+    layout.take("F", size)
+    rates = [(layout.slots["F"] + i * lanes, node) for i, node in enumerate(equations.rates)]
+    at_stage = _placer(layout, "STAGE", "STAGE_TIME")
+    kernels.append(lane_kernel("rhs", _cheaper(traced.graph, rates, known), at_stage, layout, known))
     if isinstance(tableau, RosenbrockTableau):
-        kernels += _implicit_kernels(model, tableau, layout, known, f_stores)
+        kernels += _implicit_kernels(model, traced.graph, tableau, layout, known, equations, rates)
     else:
-        kernels += explicit_step(model, tableau, layout, autonomous=not _reads_time(rates))
+        kernels += explicit_step(model, tableau, layout, autonomous=not _reads_time(equations.rates))
     kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
     kernels.append(take_kernel(model, layout))
     kernels.append(observe_kernel(traced))
     constants = {
-        "LANES": LANES,
+        "LANES": lanes,
         "N_STATES": size,
         "N_PARAMETERS": len(model.parameters),
         "N_SWITCHES": len(traced.switches),
@@ -109,8 +110,8 @@ def _driver_body() -> str:
     return text.partition("# </model slot>")[2].lstrip("\n")
 
 
-def _layout(model: Model, traced: Traced, rate_slot: list[int]) -> Layout:
-    layout = Layout()
+def _layout(model: Model, traced: Traced, rate_slot: list[int], lanes: int) -> Layout:
+    layout = Layout(lanes=lanes)
     for name in CLOCK_SLOTS:
         layout.take(name)
     layout.take("STATE", len(model.states))
@@ -133,9 +134,38 @@ def _rate_slots(model: Model) -> list[int]:
     return slots
 
 
-def parameter_only(traced: Traced) -> list[Node]:
+class Equations(NamedTuple):
+    """Rates of all states with their infusions, Jacobian and time slopes, divisions as reciprocals."""
+
+    rates: Sequence[Node]
+    jacobian: Mapping[tuple[int, int], Node]
+    time_slope: Mapping[int, Node]
+
+    @property
+    def every(self) -> list[Node]:
+        return [*self.rates, *self.jacobian.values(), *self.time_slope.values()]
+
+
+def _equations(traced: Traced, rate_slot: Sequence[int]) -> Equations:
+    rates = [
+        node + traced.graph.leaf("rate", rate_slot[i]) if rate_slot[i] >= 0 else node
+        for i, node in enumerate(traced.rhs)
+    ]
+    jacobian, slope = traced.jacobian, traced.time_slope
+    nodes = iter(by_reciprocals(traced.graph, Equations(rates, jacobian, slope).every))
+    return Equations(
+        [next(nodes) for _ in rates], {k: next(nodes) for k in jacobian}, {k: next(nodes) for k in slope}
+    )
+
+
+def _cheaper(graph: Graph, stores: Stores, known: Mapping[int, int]) -> Stores:
+    """The same stores with fewer divisions."""
+    nodes = with_merged_reciprocals(graph, [node for _, node in stores], known)
+    return [(offset, node) for (offset, _), node in zip(stores, nodes, strict=True)]
+
+
+def parameter_only(roots: Sequence[Node]) -> list[Node]:
     """Largest subexpressions of the equations that depend on parameters only: computed once a patient."""
-    roots = [*traced.rhs, *traced.jacobian.values(), *traced.time_slope.values()]
     below = leaves_below(roots)
 
     def constant(node: Node) -> bool:
@@ -158,26 +188,31 @@ def _placer(layout: Layout, states: str, time: str):
     def place(node: Node) -> int | None:
         if node.op == "time":
             return layout.slots[time]
-        return layout.slots[bases[node.op]] + int(node.value) * LANES if node.op in bases else None
+        return layout.slots[bases[node.op]] + int(node.value) * layout.lanes if node.op in bases else None
 
     return place
 
 
-def _reads_time(roots: list[Node]) -> bool:
+def _reads_time(roots: Sequence[Node]) -> bool:
     return any(node.op == "time" for node in ordered(roots))
 
 
 def _implicit_kernels(
-    model: Model, tableau: RosenbrockTableau, layout: Layout, known: Mapping[int, int], f_stores: Stores
+    model: Model,
+    graph: Graph,
+    tableau: RosenbrockTableau,
+    layout: Layout,
+    known: Mapping[int, int],
+    equations: Equations,
+    rates: Stores,
 ) -> list[str]:
-    """Factor, triangular solve and step of a Rosenbrock method."""
-    traced = model.traced
-    graph, size = traced.graph, len(traced.rhs)
-    shift = graph.leaf("input", 0)  # 1 / (gamma h), a slot of its own
-    layout.take("SHIFT")
-    factors = factorise(graph, size, traced.jacobian, shift)
+    """Kernels of a Rosenbrock method: `factor` (rates, Jacobian, LU), `backsolve`, and the step."""
+    size = len(equations.rates)
+    inverse_step = graph.leaf("input", 0)
+    shift = inverse_step * (1.0 / tableau.gamma)
+    factors = factorise(graph, size, equations.jacobian, shift)
     stored: dict = {}
-    stores = list(f_stores)
+    stores = list(rates)
     groups = (("inverse", factors.inverse_pivots), ("lower", factors.lower), ("upper", factors.upper))
     index = 1
     lu_places: dict[int, int] = {}
@@ -188,31 +223,39 @@ def _implicit_kernels(
             stored[(label, position) if label == "inverse" else (label, *position)] = leaf
             lu_places[leaf.key] = layout.take(f"{label} {position}")
             stores.append((lu_places[leaf.key], node))
-    smallest = None
-    for pivot in factors.pivots.values():
-        size_of = abs(pivot)
-        smallest = size_of if smallest is None else graph.make("min", smallest, size_of)
-    stores.append((layout.slots["PIVOT"], smallest / shift))
-    for i, node in traced.time_slope.items():
+    stores.append((layout.slots["PIVOT"], _smallest(list(factors.pivots.values())) * (1.0 / shift)))
+    for i, node in equations.time_slope.items():
         layout.take(f"slope {i}")
         stores.append((layout.slots[f"slope {i}"], node))
     at_state = _placer(layout, "STATE", "TIME")
 
     def place_factor(node: Node) -> int | None:
-        return layout.slots["SHIFT"] if node is shift else at_state(node)
+        return layout.slots["INVERSE"] if node is inverse_step else at_state(node)
 
     layout.take("B", size)
     layout.take("X", size)
-    right_side = [graph.leaf("input", index + i) for i in range(size)]
-    b_places = {leaf.key: layout.slots["B"] + i * LANES for i, leaf in enumerate(right_side)}
+    places = dict(lu_places)
+    right_side = []
+    for i in range(size):  # the rates and what the stages before add to them
+        rate, rest = (graph.leaf("input", index + 2 * i + n) for n in (0, 1))
+        places[rate.key], places[rest.key] = (layout.slots[name] + i * layout.lanes for name in ("F", "B"))
+        right_side.append(rate + rest)
     solution = solve_formulas(graph, factors, right_side, stored)
-    x_stores = [(layout.slots["X"] + i * LANES, node) for i, node in enumerate(solution)]
-    places = lu_places | b_places
+    x_stores = [(layout.slots["X"] + i * layout.lanes, node) for i, node in enumerate(solution)]
     return [
-        lane_kernel("factor", stores, place_factor, layout, known),
+        lane_kernel("factor", _cheaper(graph, stores, known), place_factor, layout, known),
         lane_kernel("backsolve", x_stores, lambda node: places.get(node.key), layout, {}),
-        *rosenbrock_step(model, tableau, layout, sorted(traced.time_slope), _reads_time(list(traced.rhs))),
+        *rosenbrock_step(model, tableau, layout, sorted(equations.time_slope), _reads_time(equations.rates)),
     ]
+
+
+def _smallest(pivots: list[Node]) -> Node:
+    """The smallest absolute value, as a tree of comparisons."""
+    sizes = [abs(pivot) for pivot in pivots]
+    while len(sizes) > 1:
+        pairs = [sizes[k : k + 2] for k in range(0, len(sizes), 2)]
+        sizes = [minimum(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    return sizes[0]
 
 
 @lru_cache(maxsize=64)
@@ -234,9 +277,13 @@ def load_generated(text: str) -> ModuleType:
     return module
 
 
-def solver_module(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> ModuleType:
+def solver_module(
+    model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, lanes: int = LANES
+) -> ModuleType:
     """The compiled solver of a model; compilation happens at the first solve on this machine."""
-    return load_generated(_text_of(model, tableau.name, lambda: solver_text(model, tableau)))
+    return load_generated(
+        _text_of(model, f"{tableau.name} {lanes}", lambda: solver_text(model, tableau, lanes=lanes))
+    )
 
 
 def closed_form_module(model: Model) -> ModuleType:

@@ -15,7 +15,7 @@ import numpy as np
 from cartsim.errors import ModelError
 from cartsim.spec.expression import LEAVES, TRANSCENDENTAL, Node, ordered
 
-LANES = 8
+LANES = 8  # patients in step, unless a solver is built for another number
 # LLVM's time grows faster than the length of a loop body; past this a kernel is cut into two loops.
 LONGEST_LOOP = 400
 
@@ -64,11 +64,12 @@ class Layout:
 
     slots: dict[str, int] = field(default_factory=dict)
     used: int = 0
+    lanes: int = LANES
 
     def take(self, name: str, count: int = 1) -> int:
         """Reserve `count` slots and return the offset of the first."""
         self.slots[name] = self.used
-        self.used += count * LANES
+        self.used += count * self.lanes
         return self.slots[name]
 
 
@@ -101,10 +102,10 @@ def lane_kernel(
     lines = ["@kernel", f"def {name}(w):"]
     for index in range(count):
         members = [node for node in work if segment[node.key] == index]
-        lines += _loop(members, segment, at, stores)
+        lines += _loop(members, segment, at, stores, layout.lanes)
     leaves = [(offset, node) for offset, node in stores if node.key not in segment]
     if leaves:
-        lines.append(f"    for lane in range({LANES}):")
+        lines.append(f"    for lane in range({layout.lanes}):")
         for offset, node in leaves:
             lines.append(f"        w[{offset} + lane] = {_operand(node, at, set())}")
     return "\n".join(lines)
@@ -139,6 +140,7 @@ def _loop(
     segment: Mapping[int, int],
     at: Mapping[int, int],
     stores: Sequence[tuple[int, Node]],
+    lanes: int,
 ) -> list[str]:
     """One loop over the lanes: loads, straight-line arithmetic, stores."""
     inside = {node.key for node in members}
@@ -153,7 +155,7 @@ def _loop(
         if node.key in at:
             body.append(f"w[{at[node.key]} + lane] = v{node.key}")
         body += [f"w[{offset} + lane] = v{node.key}" for offset, stored in stores if stored is node]
-    return [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
+    return [f"    for lane in range({lanes}):", *(f"        {line}" for line in body)]
 
 
 def _operand(node: Node, at: Mapping[int, int], named: set[int]) -> str:

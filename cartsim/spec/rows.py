@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
-from cartsim.spec.printing import LANES, Layout, scalar_lines
+from cartsim.spec.printing import Layout, scalar_lines
 from cartsim.spec.trace import Traced
 
 
@@ -27,7 +27,7 @@ def prepare_kernel(traced: Traced, hoisted: Sequence[Node], known: Mapping[int, 
 
 
 def _slot(layout: Layout, name: str, index: int) -> str:
-    return f"w[{layout.slots[name] + index * LANES} + lane]"
+    return f"w[{layout.slots[name] + index * layout.lanes} + lane]"
 
 
 def observe_kernel(traced: Traced) -> str:

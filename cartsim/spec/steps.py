@@ -6,27 +6,30 @@ from collections.abc import Callable, Iterable, Sequence
 
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.model import Model
-from cartsim.spec.printing import LANES, Layout, number
+from cartsim.spec.printing import Layout, number
 
 
-def _combination(layout: Layout, weights: Sequence[float], names: Sequence[str], start: str = "") -> str:
-    """start + sum of weight × slot, zeros left out, as text over the index k."""
+def _combination(weights: Sequence[float], values: Sequence[str], start: str = "") -> str:
+    """start + sum of weight × value, zeros left out, as text."""
     terms = [start] if start else []
-    for weight, name in zip(weights, names, strict=False):
+    for weight, value in zip(weights, values, strict=False):
         if weight != 0.0:
-            slot = f"w[{layout.slots[name]} + k]"
-            terms.append(slot if weight == 1.0 else f"{number(weight)} * {slot}")
+            terms.append(value if weight == 1.0 else f"{number(weight)} * {value}")
     return " + ".join(terms) or "0.0"
 
 
-def _over_all(size: int, lines: Iterable[str]) -> list[str]:
-    return [f"    for k in range({size * LANES}):", *(f"        {line}" for line in lines)]
+def _vectors(layout: Layout, names: Sequence[str]) -> list[str]:
+    return [f"w[{layout.slots[name]} + k]" for name in names]
+
+
+def _over_all(layout: Layout, size: int, lines: Iterable[str]) -> list[str]:
+    return [f"    for k in range({size * layout.lanes}):", *(f"        {line}" for line in lines)]
 
 
 def _stage_time(layout: Layout, fraction: float) -> list[str]:
     time, step, stage = (layout.slots[name] for name in ("TIME", "STEP", "STAGE_TIME"))
     return [
-        f"    for lane in range({LANES}):",
+        f"    for lane in range({layout.lanes}):",
         f"        w[{stage} + lane] = w[{time} + lane] + {number(fraction)} * w[{step} + lane]",
     ]
 
@@ -43,46 +46,48 @@ def rosenbrock_step(
     lines = [
         "@kernel",
         "def advance(w):",
-        f"    for lane in range({LANES}):",
-        f"        w[{slot['SHIFT']} + lane] = w[{slot['INVERSE']} + lane] / {number(tableau.gamma)}",
         "    factor(w)",
         f"    for n in range({size}):",
-        f"        for lane in range({LANES}):",
-        f"            w[{slot['INVERSE_ALL']} + n * {LANES} + lane] = w[{slot['INVERSE']} + lane]",
+        f"        for lane in range({layout.lanes}):",
+        f"            w[{slot['INVERSE_ALL']} + n * {layout.lanes} + lane] = w[{slot['INVERSE']} + lane]",
     ]
     for i in slopes:
-        target = slot["SLOPE_ALL"] + i * LANES
-        lines.append(f"    for lane in range({LANES}):")
+        target = slot["SLOPE_ALL"] + i * layout.lanes
+        lines.append(f"    for lane in range({layout.lanes}):")
         lines.append(
             f"        w[{target} + lane] = w[{slot[f'slope {i}']} + lane] * w[{slot['STEP']} + lane]"
         )
-    for i, stage in enumerate(stages):
+    fresh = f"w[{slot['X']} + k]"  # the stage just solved is kept in the loop that reads it first
+    for i in range(tableau.stages):
+        known = [*_vectors(layout, stages[: max(i - 1, 0)]), "u"]
+        work = [f"u = {fresh}", f"w[{slot[stages[i - 1]]} + k] = u"] if i > 0 else []
         if i > 0:
-            text = _argument(layout, tableau, i, stages)
-            lines += _over_all(size, [f"w[{slot['STAGE']} + k] = {text}"])
+            work.append(f"w[{slot['STAGE']} + k] = {_argument(layout, tableau, i, known)}")
+        right = []
+        if any(tableau.C[i]):
+            right.append(f"({_combination(tableau.C[i], known)}) * w[{slot['INVERSE_ALL']} + k]")
+        if slopes and tableau.d[i] != 0.0:
+            right.append(f"{number(tableau.d[i])} * w[{slot['SLOPE_ALL']} + k]")
+        work.append(f"w[{slot['B']} + k] = {' + '.join(right) or '0.0'}")
+        lines += _over_all(layout, size, work)
+        if i > 0:  # the first stage's rates come with the factors
             lines += _stage_time(layout, tableau.c[i]) if reads_time else []
             lines.append("    rhs(w)")
-        right = f"w[{slot['F']} + k]"
-        if any(tableau.C[i]):
-            right += f" + ({_combination(layout, tableau.C[i], stages)}) * w[{slot['INVERSE_ALL']} + k]"
-        if slopes and tableau.d[i] != 0.0:
-            right += f" + {number(tableau.d[i])} * w[{slot['SLOPE_ALL']} + k]"
-        lines += _over_all(size, [f"w[{slot['B']} + k] = {right}"])
         lines.append("    backsolve(w)")
-        lines += _over_all(size, [f"w[{slot[stage]} + k] = w[{slot['X']} + k]"])
     # Stiffly accurate: y1 is the last stage's argument plus U_s.
-    lines += _over_all(size, [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k] + w[{slot[stages[-1]]} + k]"])
+    last = [f"u = {fresh}", f"w[{slot[stages[-1]]} + k] = u"]
+    lines += _over_all(layout, size, [*last, f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k] + u"])
     lines.append("    judge(w)")
     return ["\n".join(lines), *_rosenbrock_dense(model, tableau, layout, stages)]
 
 
-def _argument(layout: Layout, tableau: RosenbrockTableau, i: int, stages: Sequence[str]) -> str:
+def _argument(layout: Layout, tableau: RosenbrockTableau, i: int, known: Sequence[str]) -> str:
     """y + sum a_ij U_j; where row i only adds to row i - 1, from the argument that is already there."""
     row, before = tableau.a[i], tableau.a[i - 1]
     if i > 1 and row[: len(before)] == before:
         weights = (0.0,) * len(before) + row[len(before) :]
-        return _combination(layout, weights, stages, f"w[{layout.slots['STAGE']} + k]")
-    return _combination(layout, row, stages, f"w[{layout.slots['STATE']} + k]")
+        return _combination(weights, known, f"w[{layout.slots['STAGE']} + k]")
+    return _combination(row, known, f"w[{layout.slots['STATE']} + k]")
 
 
 def _rosenbrock_dense(
@@ -92,7 +97,7 @@ def _rosenbrock_dense(
     size = len(model.states)
     names = [f"K{q}" for q in range(len(tableau.dense))]
     lines = [
-        f"w[{layout.take(name, size)} + k] = {_combination(layout, row, stages)}"
+        f"w[{layout.take(name, size)} + k] = {_combination(row, _vectors(layout, stages))}"
         for name, row in zip(names, tableau.dense, strict=True)
     ]
 
@@ -104,7 +109,7 @@ def _rosenbrock_dense(
             polynomial = f"({bend} + theta * {polynomial})"
         return f"(1.0 - theta) * {before} + theta * ({after} + (1.0 - theta) * {polynomial})"
 
-    dense = "\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)])
+    dense = "\n".join(["@kernel", "def dense(w):", *_over_all(layout, size, lines)])
     return [dense, _interpolate_kernel(model, layout, formula)]
 
 
@@ -113,12 +118,12 @@ def _interpolate_kernel(model: Model, layout: Layout, formula: Callable[[int], s
     slot = layout.slots
     body = [f"theta = w[{slot['THETA']} + lane]", "negatives = 0.0"]
     for n, state in enumerate(model.states):
-        body.append(f"value = {formula(n * LANES)}")
+        body.append(f"value = {formula(n * layout.lanes)}")
         if state.positive:
             body += ["negatives += 1.0 if value < 0.0 else 0.0", "value = 0.0 if value < 0.0 else value"]
-        body.append(f"w[{slot['VALUE'] + n * LANES} + lane] = value")
+        body.append(f"w[{slot['VALUE'] + n * layout.lanes} + lane] = value")
     body.append(f"w[{slot['NEGATIVES']} + lane] = negatives")
-    loop = [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
+    loop = [f"    for lane in range({layout.lanes}):", *(f"        {line}" for line in body)]
     return "\n".join(["@kernel", "def interpolate(w):", *loop])
 
 
@@ -133,17 +138,18 @@ def explicit_step(model: Model, tableau: ExplicitTableau, layout: Layout, *, aut
         "@kernel",
         "def advance(w):",
         f"    for n in range({size}):",
-        f"        for lane in range({LANES}):",
-        f"            w[{slot['STEP_ALL']} + n * {LANES} + lane] = w[{slot['STEP']} + lane]",
+        f"        for lane in range({layout.lanes}):",
+        f"            w[{slot['STEP_ALL']} + n * {layout.lanes} + lane] = w[{slot['STEP']} + lane]",
     ]
     for i, stage in enumerate(stages):
-        increment = f" + {step} * ({_combination(layout, tableau.a[i], stages)})" if i else ""
-        lines += _over_all(size, [f"w[{slot['STAGE']} + k] = w[{slot['STATE']} + k]{increment}"])
+        increment = f" + {step} * ({_combination(tableau.a[i], _vectors(layout, stages))})" if i else ""
+        lines += _over_all(layout, size, [f"w[{slot['STAGE']} + k] = w[{slot['STATE']} + k]{increment}"])
         lines += [] if autonomous else _stage_time(layout, tableau.c[i])
         lines.append("    rhs(w)")
-        lines += _over_all(size, [f"w[{slot[stage]} + k] = w[{slot['F']} + k]"])
-    error = _combination(layout, tableau.error, stages)
+        lines += _over_all(layout, size, [f"w[{slot[stage]} + k] = w[{slot['F']} + k]"])
+    error = _combination(tableau.error, _vectors(layout, stages))
     lines += _over_all(
+        layout,
         size,
         [f"w[{slot['NEXT']} + k] = w[{slot['STAGE']} + k]", f"w[{slot['STAGE']} + k] = {step} * ({error})"],
     )
@@ -163,7 +169,7 @@ def _explicit_dense(
     lines = [
         f"{r3} = {step} * {first} - ({after} - {state})",
         f"{r4} = ({after} - {state}) - {step} * {last} - {r3}",
-        f"{r5} = {step} * ({_combination(layout, tableau.dense, stages)})",
+        f"{r5} = {step} * ({_combination(tableau.dense, _vectors(layout, stages))})",
     ]
 
     def formula(offset: int) -> str:
@@ -172,7 +178,7 @@ def _explicit_dense(
         bend = f"(1.0 - theta) * ({c3} + theta * ({c4} + (1.0 - theta) * {c5}))"
         return f"{before} + theta * (({after} - {before}) + {bend})"
 
-    dense = "\n".join(["@kernel", "def dense(w):", *_over_all(size, lines)])
+    dense = "\n".join(["@kernel", "def dense(w):", *_over_all(layout, size, lines)])
     return [dense, _interpolate_kernel(model, layout, formula)]
 
 
@@ -185,7 +191,7 @@ def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -
     errors = slot["STAGE"] if explicit else slot[f"U{stages - 1}"]
     body = []
     for n, state in enumerate(model.states):
-        offset = n * LANES
+        offset = n * layout.lanes
         body += [
             f"new{n} = w[{slot['NEXT'] + offset} + lane]",
             f"size{n} = abs(new{n})",
@@ -209,7 +215,7 @@ def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -
         [
             "@kernel",
             "def judge(w):",
-            f"    for lane in range({LANES}):",
+            f"    for lane in range({layout.lanes}):",
             *(f"        {line}" for line in body),
         ]
     )
@@ -232,7 +238,7 @@ def take_kernel(model: Model, layout: Layout) -> str:
     slot = layout.slots
     body = [f"good = w[{slot['TAKEN']} + lane] > 0.0", f"clipped = w[{slot['CLIPPED']} + lane]"]
     for n, state in enumerate(model.states):
-        offset = n * LANES
+        offset = n * layout.lanes
         body.append(f"value = w[{slot['NEXT'] + offset} + lane]")
         if state.positive:
             body.append("clipped += 1.0 if good & (value < 0.0) else 0.0")
@@ -241,5 +247,5 @@ def take_kernel(model: Model, layout: Layout) -> str:
         body.append(f"{target} = value if good else {target}")
     body.append(f"w[{slot['CLIPPED']} + lane] = clipped")
     body.append(f"w[{slot['TIME']} + lane] = w[{slot['NOW']} + lane]")
-    loop = [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
+    loop = [f"    for lane in range({layout.lanes}):", *(f"        {line}" for line in body)]
     return "\n".join(["@kernel", "def take(w):", *loop])
