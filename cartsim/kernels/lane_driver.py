@@ -1,17 +1,68 @@
 """Eight patients in step: each lane has its own clock, step, doses and outputs, and is refilled when done.
 
 Nothing here depends on a lane's neighbours, so a patient's result has the same bits in any cohort and with
-any number of threads. A solve never raises; it ends with a status. The text of this file is compiled once per
-model, below the model's own generated kernels (see `model_slot` for the names it uses).
+any number of threads. A solve never raises; it ends with a status. The text of this file and of those beside
+it is compiled once per model, below the model's own generated kernels (see `model_slot` for their names).
 
 What runs at every step (`plan`, `advance`, `verdict`, `take`) works on all lanes at once in the workspace;
 what happens rarely (outputs due, doses, a new patient) is done lane by lane for lanes that ask for it.
+Rules that react to the simulated patient are in `rule_driver`; a solver without any has empty hooks.
 """
 
 # <model slot>
+from cartsim.kernels.clock import (
+    ACCEPTED,
+    ALIKE,
+    ASKS,
+    AT_MOST,
+    BOLUS,
+    CLIPPED,
+    DUE,
+    END,
+    ERROR,
+    FINE,
+    FIRST_ACTION,
+    FIRST_RULE,
+    FIRST_STEP,
+    FIXED_STEP,
+    INVERSE,
+    LARGEST,
+    LAST_ACTION,
+    LAST_EVENT,
+    LAST_RULE,
+    LAST_TIME,
+    LOWEST,
+    MAX_STEP,
+    MAX_STEPS,
+    NEGATIVE_ALLOWED,
+    NEGATIVES,
+    NEXT_EVENT,
+    NEXT_TIME,
+    NOT_FINITE,
+    NOW,
+    PATIENT,
+    PIVOT,
+    PLAN,
+    RATE_CHANGE,
+    REJECTED,
+    ROW,
+    RTOL,
+    RUNAWAY,
+    RUNAWAY_LIMIT,
+    SMALLEST_PIVOT,
+    START,
+    STEP,
+    STEP_CAP,
+    STEP_TOO_SMALL,
+    STOP,
+    TAKEN,
+    THETA,
+    TIME,
+    WATCHING,
+)
+from cartsim.kernels.in_step import ask_alike, judge_alike, mark_out_of_step, plan_alike
 from cartsim.kernels.jit import kernel
 from cartsim.kernels.model_slot import (
-    CLOCK,
     LANES,
     N_PARAMETERS,
     N_STATES,
@@ -32,26 +83,9 @@ from cartsim.kernels.model_slot import (
     prepare,
     take,
 )
+from cartsim.kernels.no_rules import arm, cut_at_crossings, obey
 
 # </model slot>
-
-# Slots of the clock, one number a lane each; the generated kernels know the first seven.
-TIME, STEP, INVERSE, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in range(7))
-PLAN, STOP, DUE, END, NOW, TAKEN, ASKS, ACCEPTED, REJECTED, CLIPPED, THETA, NEGATIVES = (
-    CLOCK + k * LANES for k in range(7, 19)
-)
-
-FINE, STEP_CAP, NOT_FINITE, STEP_TOO_SMALL, RUNAWAY = 0, 1, 2, 3, 4
-BOLUS, RATE_CHANGE = 1, 2
-RUNAWAY_LIMIT = 1e60
-# A positive state may end a step this many absolute tolerances below zero; it is then zeroed and counted.
-NEGATIVE_ALLOWED = 10.0
-SMALLEST_PIVOT = 1e-12
-
-# Columns of `index`: whole numbers of each lane.
-PATIENT, NEXT_TIME, LAST_TIME, NEXT_EVENT, LAST_EVENT, ROW = range(6)
-# Entries of `control`.
-RTOL, START, FIRST_STEP, MAX_STEP, MAX_STEPS, FIXED_STEP = range(6)
 
 
 @kernel
@@ -144,9 +178,9 @@ def outputs_inside(w, index, times, states):
 
 
 @kernel
-def stop_here(w, lane, index, times, events, first_step, states):
-    """At a stop: apply doses, raise switches, write outputs due now, and find the next stop."""
-    now = w[TIME + lane]
+def stop_here(w, lane, index, work, memory, queue, found):
+    """At a stop: apply doses, raise switches, obey rules, write outputs due now, and find the next stop."""
+    now, times, events, states = w[TIME + lane], work.times, work.events, found.states
     event, last_event = index[lane, NEXT_EVENT], index[lane, LAST_EVENT]
     while event < last_event and events[event, 0] <= now:
         target = int(events[event, 2])
@@ -156,6 +190,17 @@ def stop_here(w, lane, index, times, events, first_step, states):
             w[RATE + RATE_SLOT[target] * LANES + lane] += events[event, 3]
         event += 1
     index[lane, NEXT_EVENT] = event
+    stop = w[END + lane]
+    for k in range(N_SWITCHES):
+        switch = w[SWITCH_TIME + k * LANES + lane]
+        w[SWITCH + k * LANES + lane] = 1.0 if switch <= now else 0.0
+        if switch > now:
+            stop = min(stop, switch)
+    stop = min(stop, obey(w, lane, index, work, memory, queue, found.firings))
+    if event < last_event:
+        stop = min(stop, events[event, 0])
+    w[STOP + lane] = stop
+    w[PLAN + lane] = min(w[PLAN + lane], work.control[FIRST_STEP])
     position, last_time = index[lane, NEXT_TIME], index[lane, LAST_TIME]
     while position < last_time and times[position] <= now:
         for k in range(N_STATES):
@@ -164,46 +209,36 @@ def stop_here(w, lane, index, times, events, first_step, states):
         index[lane, ROW] += 1
     index[lane, NEXT_TIME] = position
     w[DUE + lane] = times[position] if position < last_time else np.inf
-    stop = w[END + lane]
-    if event < last_event:
-        stop = min(stop, events[event, 0])
-    for k in range(N_SWITCHES):
-        switch = w[SWITCH_TIME + k * LANES + lane]
-        w[SWITCH + k * LANES + lane] = 1.0 if switch <= now else 0.0
-        if switch > now:
-            stop = min(stop, switch)
-    w[STOP + lane] = stop
-    w[PLAN + lane] = min(w[PLAN + lane], first_step)
 
 
 @kernel
-def load(
-    w, lane, patient, index, parameters, subject, times, time_offsets, row_offsets, event_offsets, control
-):
+def load(w, lane, patient, index, work, memory, queue):
     """Put a patient into a lane at the start time."""
-    who = subject[patient]
-    index[lane, PATIENT] = patient
-    index[lane, NEXT_TIME], index[lane, LAST_TIME] = time_offsets[who], time_offsets[who + 1]
-    index[lane, NEXT_EVENT], index[lane, LAST_EVENT] = event_offsets[who], event_offsets[who + 1]
-    index[lane, ROW] = row_offsets[patient]
+    who = work.subject[patient]
+    index[lane, PATIENT], index[lane, ROW] = patient, work.row_offsets[patient]
+    index[lane, NEXT_TIME], index[lane, LAST_TIME] = work.time_offsets[who], work.time_offsets[who + 1]
+    index[lane, NEXT_EVENT], index[lane, LAST_EVENT] = work.event_offsets[who], work.event_offsets[who + 1]
+    index[lane, FIRST_RULE], index[lane, LAST_RULE] = work.rule_offsets[who], work.rule_offsets[who + 1]
+    queue[lane] = np.inf
     for k in range(N_PARAMETERS):
-        w[PARAMETER + k * LANES + lane] = parameters[patient, k]
+        w[PARAMETER + k * LANES + lane] = work.parameters[patient, k]
     for k in range(N_STATES):
         if RATE_SLOT[k] >= 0:
             w[RATE + RATE_SLOT[k] * LANES + lane] = 0.0
     prepare(w, lane)
-    w[TIME + lane] = w[END + lane] = control[START]
-    w[PLAN + lane] = control[FIRST_STEP]
+    arm(w, lane, index, work, memory)
+    w[TIME + lane] = w[END + lane] = work.control[START]
+    w[PLAN + lane] = work.control[FIRST_STEP]
     w[ACCEPTED + lane] = w[REJECTED + lane] = w[CLIPPED + lane] = 0.0
     if index[lane, LAST_TIME] > index[lane, NEXT_TIME]:
-        w[END + lane] = times[index[lane, LAST_TIME] - 1]
+        w[END + lane] = work.times[index[lane, LAST_TIME] - 1]
 
 
 @kernel
-def finish(w, lane, code, index, states, status, counts):
+def finish(w, lane, code, index, found):
     """Record how a patient ended; what a failed one did not reach is NaN. The lane becomes idle."""
-    patient = index[lane, PATIENT]
-    status[patient] = code
+    patient, counts, states = index[lane, PATIENT], found.counts, found.states
+    found.status[patient] = max(code, found.status[patient])  # out of step is worse than fine
     counts[patient, 0] = int(w[ACCEPTED + lane])
     counts[patient, 1] = int(w[REJECTED + lane])
     counts[patient, 2] = int(w[CLIPPED + lane])
@@ -213,6 +248,7 @@ def finish(w, lane, code, index, states, status, counts):
     index[lane, PATIENT] = -1
     w[TIME + lane], w[PLAN + lane], w[STOP + lane] = 0.0, 1e-9, np.inf
     w[DUE + lane] = w[END + lane] = np.inf
+    w[WATCHING + lane] = 0.0
 
 
 @kernel
@@ -230,76 +266,82 @@ def ended(w, lane, control):
 
 
 @kernel
-def solve(
-    first,
-    last,
-    parameters,
-    subject,
-    times,
-    time_offsets,
-    row_offsets,
-    event_offsets,
-    events,
-    control,
-    states,
-    status,
-    counts,
-):
-    """Integrate patients first..last-1.
+def serve(w, index, first_waiting, last, work, found, memory, queue):
+    """Everything lanes ask for: stops, ends, new patients. Returns who waits next and how many lanes work."""
+    waiting, common = first_waiting, -1
+    for lane in range(LANES):
+        if w[ASKS + lane] == 0.0:
+            continue
+        if index[lane, PATIENT] >= 0:
+            if w[TAKEN + lane] > 0.0 and w[TIME + lane] == w[STOP + lane]:
+                stop_here(w, lane, index, work, memory, queue, found)
+            code = ended(w, lane, work.control)
+            if work.control[ALIKE] > 0.0:
+                common = code if lane == 0 else common
+                code = common
+            if code < 0:
+                continue
+            finish(w, lane, code, index, found)
+        while index[lane, PATIENT] < 0 and waiting < last:
+            load(w, lane, waiting, index, work, memory, queue)
+            waiting += 1
+            stop_here(w, lane, index, work, memory, queue, found)
+            if w[TIME + lane] >= w[END + lane]:
+                # np.int64: for a bare constant numba would compile `finish` a second time
+                finish(w, lane, np.int64(FINE), index, found)
+    busy = 0
+    for lane in range(LANES):
+        busy += 1 if index[lane, PATIENT] >= 0 else 0
+    return waiting, busy
 
-    Inputs: parameters[n, P], subject[n], times of each subject by time_offsets, first row of each patient,
-    events[E, 4] = (time, kind, state, value) by event_offsets, control[6]. Written: states[rows, N],
-    status[n], counts[n, 3] = (accepted, rejected, clipped).
+
+@kernel
+def memory_of_rules(rule_offsets, rules):
+    """What each lane remembers of its rules, and room for the doses that they order."""
+    most, room = 0, 0
+    for who in range(len(rule_offsets) - 1):
+        ordered = 0
+        for r in range(rule_offsets[who], rule_offsets[who + 1]):
+            ordered += int(rules[r, AT_MOST] * (rules[r, LAST_ACTION] - rules[r, FIRST_ACTION]))
+        most, room = max(most, rule_offsets[who + 1] - rule_offsets[who]), max(room, ordered)
+    return np.zeros((LANES, most, 3)), np.full((LANES, room, 4), np.inf)
+
+
+@kernel
+def solve(first, last, work, found):
+    """Integrate patients first..last-1 of `work` and write what is found, see `cartsim.kernels.work`.
+
+    With control[ALIKE] the lanes are one patient and its neighbours in parameters, LANES rows each; all take
+    the steps of the first.
     """
     # Vectors of eight numbers that cross a cache line cost twice: start the workspace on one.
     raw = np.zeros(SIZE + 8)
     shift = (8 - (raw.ctypes.data // 8) % 8) % 8
     w = raw[shift : shift + SIZE]
-    index = np.full((LANES, 6), -1, dtype=np.int64)
-    queue, busy = first, 0
+    control, in_step = work.control, work.control[ALIKE] > 0.0
+    index = np.full((LANES, 8), -1, dtype=np.int64)
+    memory, queue = memory_of_rules(work.rule_offsets, work.rules)
     for lane in range(LANES):
         w[PLAN + lane], w[STOP + lane], w[DUE + lane], w[END + lane] = 1e-9, np.inf, np.inf, np.inf
         w[ASKS + lane], w[TAKEN + lane] = 1.0, 0.0
-    asking = True
+    waiting, asking = first, True
     while True:
         if asking:
-            for lane in range(LANES):
-                if w[ASKS + lane] == 0.0:
-                    continue
-                if index[lane, PATIENT] >= 0:
-                    if w[TAKEN + lane] > 0.0 and w[TIME + lane] == w[STOP + lane]:
-                        stop_here(w, lane, index, times, events, control[FIRST_STEP], states)
-                    code = ended(w, lane, control)
-                    if code < 0:
-                        continue
-                    finish(w, lane, code, index, states, status, counts)
-                    busy -= 1
-                while index[lane, PATIENT] < 0 and queue < last:
-                    load(
-                        w,
-                        lane,
-                        queue,
-                        index,
-                        parameters,
-                        subject,
-                        times,
-                        time_offsets,
-                        row_offsets,
-                        event_offsets,
-                        control,
-                    )
-                    queue += 1
-                    stop_here(w, lane, index, times, events, control[FIRST_STEP], states)
-                    if w[TIME + lane] < w[END + lane]:
-                        busy += 1
-                    else:
-                        # np.int64: for a bare constant numba would compile `finish` a second time
-                        finish(w, lane, np.int64(FINE), index, states, status, counts)
+            waiting, busy = serve(w, index, waiting, last, work, found, memory, queue)
             if busy == 0:
                 return
+            if in_step:
+                mark_out_of_step(w, index, found.status)
         plan(w, control)
+        if in_step:
+            plan_alike(w)
         advance(w)
+        if in_step:
+            judge_alike(w)
         asking, due = verdict(w, control)
+        if in_step:
+            ask_alike(w)
+        cut_at_crossings(w, index, work, memory)
         if due:
-            outputs_inside(w, index, times, states)
+            outputs_inside(w, index, work.times, found.states)
         take(w)

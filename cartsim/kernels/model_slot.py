@@ -14,9 +14,9 @@ LANES = 8
 N_STATES, N_PARAMETERS, N_SWITCHES = 1, 1, 0
 ORDER = 4
 CLOCK = 0
-STATE, NEXT, VALUE, PARAMETER = (k * LANES for k in range(19, 23))
-SWITCH, SWITCH_TIME, RATE = 23 * LANES, 23 * LANES, 23 * LANES
-SIZE = 23 * LANES
+STATE, NEXT, VALUE, PARAMETER, SIGNALS = (k * LANES for k in range(24, 29))
+SWITCH, SWITCH_TIME, RATE = 29 * LANES, 29 * LANES, 29 * LANES
+SIZE = 29 * LANES
 TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
 NOW, TAKEN, CLIPPED, THETA, NEGATIVES = (CLOCK + k * LANES for k in (11, 12, 16, 17, 18))
 RATE_SLOT = (-1,)
@@ -60,3 +60,10 @@ def interpolate(w):
         theta = w[THETA + lane]
         w[VALUE + lane] = (1.0 - theta) * w[STATE + lane] + theta * w[NEXT + lane]
         w[NEGATIVES + lane] = 0.0
+
+
+@kernel
+def watch(w):
+    """Signals of every lane from VALUE at WATCH_TIME: here the state."""
+    for lane in range(LANES):
+        w[SIGNALS + lane] = w[VALUE + lane]

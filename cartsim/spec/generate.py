@@ -30,16 +30,26 @@ from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, tak
 from cartsim.spec.terms import minimum
 from cartsim.spec.trace import Traced, trace
 
-DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
-# The driver's own numbers of a lane, in its order.
+KERNELS = Path(__file__).resolve().parent.parent / "kernels"
+# The driver's own numbers of a lane, in the order of `kernels.clock`.
 CLOCK_SLOTS = (
     *("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT", "PLAN", "STOP", "DUE", "END", "NOW"),
     *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED", "THETA", "NEGATIVES"),
+    *("WATCHING", "PENDING", "LOW", "HIGH", "WATCH_TIME"),
 )
 
 
-def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, lanes: int = LANES) -> str:
-    """The module that integrates `model` with `tableau`: generated kernels, then the driver's own text."""
+def solver_text(
+    model: Model,
+    tableau: RosenbrockTableau | ExplicitTableau,
+    *,
+    lanes: int = LANES,
+    watched: Sequence[str] = (),
+) -> str:
+    """The module that integrates `model` with `tableau`: generated kernels, then the driver's own text.
+
+    `lanes` patients go in step; `watched` names the outputs and states that rules look at.
+    """
     traced = trace(model)  # afresh: names in the text must not depend on what was generated before
     size = len(model.states)
     rate_slot = _rate_slots(model)
@@ -65,6 +75,9 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, l
         kernels += explicit_step(model, tableau, layout, autonomous=not _reads_time(equations.rates))
     kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
     kernels.append(take_kernel(model, layout))
+    layout.take("SIGNALS", len(watched))
+    if watched:
+        kernels.append(_watch_kernel(model, traced, layout, watched))
     kernels.append(observe_kernel(traced))
     constants = {
         "LANES": lanes,
@@ -76,7 +89,7 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, l
         "CLOCK": layout.slots["TIME"],
         **{
             name: layout.slots[name]
-            for name in ("STATE", "NEXT", "VALUE", "PARAMETER", "RATE", "SWITCH", "SWITCH_TIME")
+            for name in ("STATE", "NEXT", "VALUE", "PARAMETER", "RATE", "SWITCH", "SWITCH_TIME", "SIGNALS")
         },
         "RATE_SLOT": tuple(rate_slot),
     }
@@ -87,7 +100,7 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, l
         *(f"{name} = {value!r}" for name, value in constants.items()),
         f"FLOOR = {_row(0.0 if state.positive else -np.inf for state in model.states)}",
     ]
-    return "\n".join(head) + "\n\n\n" + "\n\n\n".join(kernels) + "\n\n" + _driver_body()
+    return "\n".join(head) + "\n\n\n" + "\n\n\n".join(kernels) + "\n\n" + _driver_body(rules=bool(watched))
 
 
 def closed_form_text(model: Model) -> str:
@@ -105,9 +118,20 @@ def _row(values: Iterable[float]) -> str:
     return f"({', '.join(number(value) for value in values)},)"
 
 
-def _driver_body() -> str:
-    text = DRIVER.read_text(encoding="utf-8")
-    return text.partition("# </model slot>")[2].lstrip("\n")
+def _driver_body(*, rules: bool) -> str:
+    """The driver's files, each without the imports that stand in its model slot."""
+    names = ("clock", "in_step", "rule_driver" if rules else "no_rules", "lane_driver")
+    texts = ((KERNELS / f"{name}.py").read_text(encoding="utf-8") for name in names)
+    return "\n\n".join(text.partition("# </model slot>")[2].strip("\n") for text in texts) + "\n"
+
+
+def _watch_kernel(model: Model, traced: Traced, layout: Layout, watched: Sequence[str]) -> str:
+    """Kernel `watch`: signals of all lanes from the states in VALUE at WATCH_TIME."""
+    states = [traced.graph.leaf("state", i) for i in range(len(model.states))]
+    known = dict(zip(model.state_names, states, strict=True))
+    known |= dict(zip(model.output_names, traced.outputs, strict=True))
+    stores = [(layout.slots["SIGNALS"] + i * layout.lanes, known[name]) for i, name in enumerate(watched)]
+    return lane_kernel("watch", stores, _placer(layout, "VALUE", "WATCH_TIME"), layout, {})
 
 
 def _layout(model: Model, traced: Traced, rate_slot: list[int], lanes: int) -> Layout:
@@ -278,11 +302,19 @@ def load_generated(text: str) -> ModuleType:
 
 
 def solver_module(
-    model: Model, tableau: RosenbrockTableau | ExplicitTableau, *, lanes: int = LANES
+    model: Model,
+    tableau: RosenbrockTableau | ExplicitTableau,
+    *,
+    lanes: int = LANES,
+    watched: Sequence[str] = (),
 ) -> ModuleType:
     """The compiled solver of a model; compilation happens at the first solve on this machine."""
     return load_generated(
-        _text_of(model, f"{tableau.name} {lanes}", lambda: solver_text(model, tableau, lanes=lanes))
+        _text_of(
+            model,
+            f"{tableau.name} {lanes} {' '.join(watched)}",
+            lambda: solver_text(model, tableau, lanes=lanes, watched=watched),
+        )
     )
 
 
