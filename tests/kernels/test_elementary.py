@@ -1,8 +1,13 @@
 """exp, log and power of the lanes against 50 digits, at every special value, and without the compiler."""
 
+import hashlib
 import importlib.util
 import itertools
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import llvmlite.binding
 import mpmath
@@ -12,6 +17,7 @@ import pytest
 
 from cartsim.kernels import elementary, jit
 
+ROOT = Path(__file__).resolve().parents[2]
 mpmath.mp.dps = 50
 CURIOUS = [
     *(0.0, 5e-324, 1e-310, 2.0**-1022, 1e-30, 0.3, 0.5, 1.0 - 2.0**-53, 1.0, 1.0 + 2.0**-52, 1.5, 2.0, 2.5),
@@ -56,6 +62,15 @@ def evaluated(function, *arguments):
 def any_positive(count):
     """Numbers of every exponent, subnormal ones included."""
     return np.random.default_rng(7).integers(1, 0x7FF0_0000_0000_0000, count).view(np.float64)
+
+
+def fingerprint():
+    """Bits of many results, NaN made alike."""
+    x = np.concatenate([SPECIAL, any_positive(2000), np.linspace(-800.0, 800.0, 999)])
+    y = np.resize(np.linspace(-5.0, 5.0, 101), x.size)
+    results = [evaluated(exp_of, x), evaluated(log_of, x), evaluated(power_of, x, y)]
+    every = np.concatenate(results)
+    return hashlib.sha256(np.where(np.isnan(every), np.nan, every).tobytes()).hexdigest()
 
 
 def off_by(got, expected):
@@ -161,6 +176,21 @@ def test_a_number_has_the_same_bits_alone_and_among_neighbours(function):
     together = evaluated(function, *arguments)
     alone = [evaluated(function, *(a[k : k + 1] for a in arguments))[0] for k in range(x.size)]
     assert np.array_equal(together, np.array(alone), equal_nan=True)
+
+
+@pytest.mark.slow
+def test_the_bits_do_not_depend_on_the_width_of_the_vectors(tmp_path):
+    """Compiled for the plainest processor of this family, which has vectors of two numbers at most."""
+    code = "from tests.kernels.test_elementary import fingerprint; print(fingerprint())"
+    plainest = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "CARTSIM_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | plainest | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == fingerprint()
 
 
 @pytest.mark.parametrize("function", [exp_of, log_of, power_of])
