@@ -43,9 +43,18 @@ def cache_folder() -> Path:
 
 def kernel(function: Callable) -> Callable:
     """Compile a function on float64 arrays: strict IEEE, no GIL, cached on disk, never raising."""
+    return _compiled(function)
+
+
+def inlined(function: Callable) -> Callable:
+    """The same for a function of numbers: it becomes part of its caller's loop and is vectorised with it."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Callable, **options: bool) -> Callable:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     finally:
         numba.config.CACHE_DIR = before

@@ -234,6 +234,13 @@ def leaves_below(roots: Sequence[Node]) -> dict[int, frozenset[tuple[str, int]]]
     return below
 
 
+def surely_positive(node: Node) -> bool:
+    """Whether a node is above zero by its form: a positive constant, or the larger of one and anything."""
+    if node.op == "max":
+        return any(surely_positive(arg) for arg in node.args)
+    return node.op == "const" and node.value > 0.0
+
+
 def derivative(root: Node, leaf: Node) -> Node:
     """d root / d leaf by the rules of calculus; a switch flag and a comparison count as constants."""
     graph = root.graph
@@ -278,6 +285,8 @@ def _rule(node: Node, d: list[Node]) -> Node:
         case "max":
             return graph.make("where", args[1] < args[0], d[0], d[1])
         case "pow":
-            by_base = args[1] * graph.power(args[0], args[1] - 1.0) * d[0]
+            # x**n / x costs less than x**(n - 1), but is 0/0 at zero.
+            lower = node / args[0] if surely_positive(args[0]) else graph.power(args[0], args[1] - 1.0)
+            by_base = args[1] * lower * d[0]
             return by_base if _is(d[1], 0.0) else by_base + node * args[0].log() * d[1]
     raise ModelError("an operation without a derivative rule", value=node.op)

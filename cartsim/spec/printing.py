@@ -1,8 +1,8 @@
 """Formulas printed as Python: straight-line kernels over eight lanes, and scalar loops over rows.
 
-A lane kernel is a few loops over the lanes with constant offsets into one workspace, so that LLVM sees no
-aliasing and vectorises them. Calls of exp, log and pow, which would stop that, get loops of their own; what
-one loop hands to the next goes through scratch slots of the workspace.
+A lane kernel is one loop over the lanes, or a few, with constant offsets into one workspace, so that LLVM
+sees no aliasing and vectorises them; exp, log and powers are the branch-free ones of `kernels.elementary`,
+which become part of the loop. What one loop hands to the next goes through scratch slots of the workspace.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cartsim.errors import ModelError
-from cartsim.spec.expression import LEAVES, TRANSCENDENTAL, Node, ordered
+from cartsim.spec.expression import LEAVES, TRANSCENDENTAL, Node, ordered, surely_positive
 
 LANES = 8  # patients in step, unless a solver is built for another number
 # LLVM's time grows faster than the length of a loop body; past this a kernel is cut into two loops.
 LONGEST_LOOP = 400
+# exp, log and powers are about 50 operations each; 40 of them in one loop still compile in 2 s.
+CALL_WEIGHT = 10
 
 _TEMPLATES = {
     "add": "({} + {})",
@@ -112,27 +114,15 @@ def lane_kernel(
 
 
 def _segments(work: Sequence[Node]) -> tuple[dict[int, int], int]:
-    """Which loop computes each node: arithmetic of depth 0, calls of depth 0, arithmetic of depth 1, …"""
-    depth: dict[int, int] = {}
+    """Which loop computes each node: one, unless that would be too long to compile."""
+    segment, index, filled = {}, 0, 0
     for node in work:
-        depth[node.key] = max(
-            (depth.get(arg.key, 0) + (arg.op in TRANSCENDENTAL and arg.key in depth) for arg in node.args),
-            default=0,
-        )
-    groups: dict[tuple[int, int, int], int] = {}
-    filled: dict[tuple[int, int], int] = {}
-    labels = {}
-    for node in work:
-        if node.op in TRANSCENDENTAL:
-            label = (depth[node.key], 1, node.key)
-        else:
-            filled[depth[node.key], 0] = position = filled.get((depth[node.key], 0), -1) + 1
-            label = (depth[node.key], 0, position // LONGEST_LOOP)
-        labels[node.key] = label
-        groups[label] = 0
-    for index, label in enumerate(sorted(groups)):
-        groups[label] = index
-    return {key: groups[label] for key, label in labels.items()}, len(groups)
+        weight = CALL_WEIGHT if node.op in TRANSCENDENTAL else 1
+        if filled + weight > LONGEST_LOOP:
+            index, filled = index + 1, 0
+        filled += weight
+        segment[node.key] = index
+    return segment, index + 1 if work else 0
 
 
 def _loop(
@@ -144,18 +134,32 @@ def _loop(
 ) -> list[str]:
     """One loop over the lanes: loads, straight-line arithmetic, stores."""
     inside = {node.key for node in members}
-    body, loaded = [], set()
+    body, loaded, logarithms = [], set(), set()
     for node in members:
         for arg in node.args:
             if arg.key not in inside and arg.key in at and arg.key not in loaded:
                 loaded.add(arg.key)
                 body.append(f"v{arg.key} = w[{at[arg.key]} + lane]")
-        named = inside | loaded
-        body.append(f"v{node.key} = {operation(node, [_operand(arg, at, named) for arg in node.args])}")
+        arguments = [_operand(arg, at, inside | loaded) for arg in node.args]
+        if node.op == "pow" and node.args[0].key not in logarithms:
+            base = node.args[0].key
+            logarithms.add(base)
+            body.append(f"high{base}, low{base} = log_in_two_parts({arguments[0]})")
+        body.append(f"v{node.key} = {_lane_operation(node, arguments)}")
         if node.key in at:
             body.append(f"w[{at[node.key]} + lane] = v{node.key}")
         body += [f"w[{offset} + lane] = v{node.key}" for offset, stored in stores if stored is node]
     return [f"    for lane in range({lanes}):", *(f"        {line}" for line in body)]
+
+
+def _lane_operation(node: Node, arguments: Sequence[str]) -> str:
+    """As `operation`, but exp, log and powers are vectorised; the log of a power's base is already there."""
+    if node.op == "pow":
+        parts = f"high{node.args[0].key}, low{node.args[0].key}"
+        if surely_positive(node.args[0]):
+            return f"power_of_positive({parts}, {arguments[1]})"
+        return f"power({arguments[0]}, {parts}, {arguments[1]})"
+    return f"{node.op}({arguments[0]})" if node.op in TRANSCENDENTAL else operation(node, arguments)
 
 
 def _operand(node: Node, at: Mapping[int, int], named: set[int]) -> str:

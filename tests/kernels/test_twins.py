@@ -82,7 +82,7 @@ def test_the_plain_python_twin_of_every_kernel_gives_the_compiled_numbers(tmp_pa
     }
     for name, result in compiled.items():
         outputs, states, counts = plain[name]
-        # exp, log and pow of LLVM's vector library and of the C library may differ in the last bit.
+        # Start values and outputs call the C library's exp, log and pow, NumPy its own: the last bit differs.
         assert result.outputs == pytest.approx(np.array(outputs), rel=1e-11, abs=1e-13), name
         assert result.states == pytest.approx(np.array(states), rel=1e-11, abs=1e-13), name
         assert result.counts.tolist() == counts, name
