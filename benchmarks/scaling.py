@@ -19,7 +19,7 @@ from benchmarks.cases import make_case
 from benchmarks.peers.worker import cores
 from benchmarks.record import RESULTS, head, setting, table, write
 from cartsim.kernels.methods import Rodas4
-from cartsim.simulate import CHUNK, batch
+from cartsim.solve.batch import CHUNK, batch
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.printing import LANES
 from cartsim.spec.priors import LogNormal

@@ -17,7 +17,7 @@ _HOMES = {
     "load_model": "cartsim.models",
     "model_names": "cartsim.models",
     "Model": "cartsim.spec.model",
-    "Trajectories": "cartsim.simulate",
+    "Trajectories": "cartsim.solve.trajectories",
     "Dose": "cartsim.regimen.regimen",
     "Regimen": "cartsim.regimen.regimen",
     "read_data": "cartsim.data.read",

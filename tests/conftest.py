@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 # Tests that solve the same models go to the same worker, so that no kernel is compiled twice.
-WORKER_OF = {"test_simulate": "models", "regimen": "models", "test_examples": "examples"}
+WORKER_OF = {"test_simulate": "models", "solve": "models", "regimen": "models", "test_examples": "examples"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
