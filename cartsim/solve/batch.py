@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -128,14 +129,16 @@ class Plan:
                 raise SolveError("a row names no subject", value=subject, limit=f"0 to {known - 1}")
             lengths = np.diff(self.time_offsets)[subject]
             offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        result = Batch(
-            np.empty((offsets[-1], len(model.outputs))),
-            np.empty((offsets[-1], len(model.states))),
-            offsets,
-            np.zeros(count, dtype=np.int64),
-            np.zeros((count, 3), dtype=np.int64),
-        )
-        layout = (self.times, self.time_offsets, offsets)
+        result = empty_batch(model, count, offsets)
+        in_chunks(self.task(parameters, subject, result), count, CHUNK, threads)
+        return result
+
+    def task(
+        self, parameters: np.ndarray, subject: np.ndarray, result: Batch, *, observed: bool = True
+    ) -> Callable[[int, int], None]:
+        """What solves patients first .. last - 1 into `result`; outputs only where `observed`."""
+        model = self.model
+        layout = (self.times, self.time_offsets, result.offsets)
         if self.method is None and model.solution and not len(self.event_rows) and self.start == 0.0:
             module, problem = closed_form_module(model), None
         else:
@@ -144,31 +147,60 @@ class Plan:
             events = (self.event_offsets, self.event_rows, method.control(self.start))
             problem = (parameters, subject, *layout, *events)
 
-        def task(first: int, last: int) -> None:
+        def solve(first: int, last: int) -> None:
             if problem is None:
                 module.closed_form(first, last, parameters, subject, *layout, result.states)
             else:
                 module.solve(first, last, *problem, result.states, result.status, result.counts)
+            if not observed:
+                return
             module.observe(first, last, parameters, subject, *layout, result.states, result.outputs)
             if result.status[first:last].any():  # an output that reads no state would hide the failure
-                rows = slice(offsets[first], offsets[last])
+                rows = slice(result.offsets[first], result.offsets[last])
                 result.outputs[rows][np.isnan(result.states[rows]).any(axis=1)] = np.nan
 
-        _run(task, count, threads)
-        return result
+        return solve
 
 
-def _run(task, count: int, threads: int) -> None:
-    """Work through the patients in chunks, on `threads` cores (the kernels hold no GIL)."""
-    bounds = [(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
-    if threads <= 1 or len(bounds) <= 1:
-        for first, last in bounds:
-            task(first, last)
+def empty_batch(model: Model, count: int, offsets: np.ndarray) -> Batch:
+    """Room for the rows of `count` patients by their offsets; what is kept a patient starts at zero."""
+    return Batch(
+        np.empty((offsets[-1], len(model.outputs))),
+        np.empty((offsets[-1], len(model.states))),
+        offsets,
+        np.zeros(count, dtype=np.int64),
+        np.zeros((count, 3), dtype=np.int64),
+    )
+
+
+def in_chunks(
+    task: Callable[[int, int], None],
+    count: int,
+    length: int,
+    threads: int,
+    told: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Work through patients 0 .. count - 1 in chunks, on `threads` cores (the kernels hold no GIL).
+
+    `told` hears, in the calling thread, how many are done. An exception or Ctrl-C stops after the chunks that
+    are at work.
+    """
+    bounds = [(first, min(first + length, count)) for first in range(0, count, length)]
+    together = threads > 1 and len(bounds) > 1
+    for first, last in bounds[: 1 if together else None]:
+        task(first, last)  # the first one compiles, before threads start
+        told(last)
+    if not together:
         return
-    task(*bounds[0])  # compiles, once, before the threads start
     with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(task, first, last) for first, last in bounds[1:]]:
-            future.result()
+        futures = [pool.submit(task, first, last) for first, last in bounds[1:]]
+        try:
+            for future, (_, last) in zip(futures, bounds[1:], strict=True):
+                future.result()
+                told(last)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _times(times: np.ndarray | tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, bool]:
