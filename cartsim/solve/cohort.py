@@ -229,8 +229,8 @@ class _Work:
 
 
 def _task_length(count: int, threads: int) -> int:
-    """Patients a task: TASK, fewer where that would leave threads without work."""
-    share = -(-count // max(threads, 1))
+    """Patients a task: TASK, fewer where threads would lack work (the first task runs alone)."""
+    share = count // (4 * max(threads, 1)) if threads > 1 else TASK
     return min(TASK, max(MOST, -(-share // MOST) * MOST))
 
 
