@@ -26,7 +26,7 @@ from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.infer.settings import MoveMix
 from cartsim.kernels.methods import Rodas4
 from cartsim.observe.error_models import LogNormalError
-from cartsim.simulate import batch
+from cartsim.solve.batch import batch
 from cartsim.spec.priors import Fixed
 from cartsim.study.speed import compiled_equations, float_equations, plain_equations
 from cartsim.study.speed_case import Case

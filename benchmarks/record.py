@@ -49,6 +49,21 @@ def _processor() -> str:
     return name + (", AVX-512" if "avx512f" in found.get("flags", "") else "")
 
 
+def peak_megabytes() -> float:
+    """Peak resident memory of this process.
+
+    From Linux's VmHWM: `getrusage` of a process started by another begins with the peak of its parent.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024.0  # counted in kB
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
 def head(title: str, result: Mapping[str, object]) -> list[str]:
     """First lines of a Markdown result."""
     at = result["setting"]

@@ -18,7 +18,7 @@ from benchmarks.cases import make_case
 from benchmarks.peers.worker import cores
 from benchmarks.record import RESULTS, head, setting, table, write
 from cartsim.kernels.methods import Method, Rodas4, Rodas5P
-from cartsim.simulate import STATUS, Batch, batch
+from cartsim.solve.batch import STATUS, Batch, batch
 from cartsim.study.speed import compiled_equations, patient_errors, scipy_solver
 from cartsim.study.speed_case import Case
 

@@ -19,7 +19,7 @@ from benchmarks.cases import make_case
 from benchmarks.peers.worker import cores
 from benchmarks.record import RESULTS, head, setting, table, write
 from cartsim.kernels.methods import Rodas4
-from cartsim.simulate import CHUNK, batch
+from cartsim.solve.batch import CHUNK, batch
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.printing import LANES
 from cartsim.spec.priors import LogNormal
@@ -149,12 +149,12 @@ def over_states(count: int, repeats: int) -> list[dict[str, object]]:
 def peak_memory(model: str, patients: int) -> float:
     """Peak resident memory (MB) of a process that solves a cohort and keeps all outputs."""
     code = (
-        "import resource; from benchmarks.scaling import solve; from benchmarks.cases import make_case; "
+        "from benchmarks.scaling import solve; from benchmarks.cases import make_case; "
         f"solve(make_case({model!r}, {patients}), {patients}); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "from benchmarks.record import peak_megabytes; print(peak_megabytes())"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(answer.stdout) / 1024.0  # Linux counts in kB
+    return float(answer.stdout)
 
 
 def markdown(result: dict[str, object]) -> list[str]:

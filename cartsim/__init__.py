@@ -17,7 +17,16 @@ _HOMES = {
     "load_model": "cartsim.models",
     "model_names": "cartsim.models",
     "Model": "cartsim.spec.model",
-    "Trajectories": "cartsim.simulate",
+    "Trajectories": "cartsim.solve.trajectories",
+    "reduce_cohort": "cartsim.solve.cohort",
+    "Reduced": "cartsim.solve.cohort",
+    **dict.fromkeys(
+        (
+            *("Peak", "TimeOfPeak", "Trough", "TimeOfTrough", "LowestShare", "Area", "ValueAt"),
+            *("FirstAbove", "FirstBelow", "LastAbove", "TimeAbove"),
+        ),
+        "cartsim.solve.reductions",
+    ),
     "Dose": "cartsim.regimen.regimen",
     "Regimen": "cartsim.regimen.regimen",
     "read_data": "cartsim.data.read",

@@ -112,3 +112,16 @@ class ConfigError(CartsimError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.file, self.faults)  # so that it travels back from a worker process
+
+
+class ReductionError(CartsimError):
+    """Reductions that do not fit model or grid; carries every fault at once as (name, what) in `faults`."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  {name}: {what}" for name, what in self.faults)
+        count = len(self.faults)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the reductions\n{lines}")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.faults,)  # so that it travels back from a worker process

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 # Tests that solve the same models go to the same worker, so that no kernel is compiled twice.
-WORKER_OF = {"test_simulate": "models", "regimen": "models", "test_examples": "examples"}
+WORKER_OF = {
+    **dict.fromkeys(("test_simulate", "solve", "regimen", "benchmarks"), "models"),
+    "test_examples": "examples",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

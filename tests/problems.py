@@ -9,7 +9,7 @@ import numpy as np
 from cartsim.kernels.methods import Method
 from cartsim.regimen.events import EventTable
 from cartsim.regimen.regimen import Dose, Regimen, events_of
-from cartsim.simulate import Batch, batch
+from cartsim.solve.batch import Batch, batch
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import Fixed
 from cartsim.spec.terms import NEVER, after, exp, log, power, where

@@ -13,9 +13,18 @@ def test_every_public_name_of_the_waist_exists() -> None:
         assert getattr(cartsim, name) is not None
 
 
+def test_every_public_name_of_a_reduced_cohort_exists() -> None:
+    for name in (
+        *("Peak", "TimeOfPeak", "Trough", "TimeOfTrough", "LowestShare", "Area", "ValueAt"),
+        *("FirstAbove", "FirstBelow", "LastAbove", "TimeAbove", "reduce_cohort", "Reduced"),
+    ):
+        assert getattr(cartsim, name).__name__ == name
+        assert name in dir(cartsim)
+
+
 def test_simulate_stays_the_function_after_its_file_was_imported() -> None:
     code = (
-        "import cartsim; from cartsim.simulate import batch; import cartsim.simulate; "
+        "import cartsim; from cartsim.solve.batch import batch; import cartsim.simulate; "
         "print(callable(cartsim.simulate), callable(batch))"
     )
     answer = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)

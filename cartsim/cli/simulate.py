@@ -12,7 +12,7 @@ from cartsim.errors import CartsimError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cartsim.simulate import Trajectories
+    from cartsim.solve.trajectories import Trajectories
     from cartsim.spec.model import Model
 
 

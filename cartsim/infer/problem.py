@@ -26,7 +26,7 @@ from cartsim.spec.priors import Fixed, HalfNormal, LogUniform
 if TYPE_CHECKING:
     from cartsim.data.dataset import ObservationArrays
     from cartsim.kernels.methods import Method
-    from cartsim.simulate import Plan
+    from cartsim.solve.batch import Plan
 
 Array = NDArray[np.float64]
 QUANTIFIED, LEFT = 0, 1
@@ -254,7 +254,7 @@ class Problem:
         return solved.outputs.reshape(shape), solved.status != 0
 
     def _planned(self, times: Array) -> Plan:
-        from cartsim.simulate import plan_one
+        from cartsim.solve.batch import plan_one
 
         return plan_one(self.model, times, events=self.events, method=self.method)
 

@@ -16,7 +16,7 @@ from cartsim.errors import CartsimError, ConfigError
 from cartsim.models import load_model
 from cartsim.observe.assay import Assay
 from cartsim.observe.error_models import error_from_mapping
-from cartsim.simulate import batch
+from cartsim.solve.batch import batch
 from cartsim.study.settings import Strict, fault_of
 
 FILE = "recipe.toml"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cartsim.kernels.methods import Method, Rodas5P
-from cartsim.simulate import batch
+from cartsim.solve.batch import batch
 from cartsim.study.speed_case import Case, jacobian_text, rhs_text
 
 REFERENCE_RTOL = 1e-11

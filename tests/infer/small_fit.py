@@ -26,7 +26,7 @@ SEED = 5
 
 def patient_arrays(model, *, lloq=50.0, noise=0.4):
     """Simulated SIM-1: Stein's median patient, log-normal noise, left-censored at the LLOQ (copies/ug)."""
-    from cartsim.simulate import batch
+    from cartsim.solve.batch import batch
 
     truth = batch(model, model.values[None], DAYS).outputs[:, 0]
     measured = truth * np.exp(noise * np.random.default_rng(11).standard_normal(len(DAYS)))

@@ -7,7 +7,7 @@ from cartsim.errors import ModelError, SolveError
 from cartsim.kernels.methods import Rodas5P
 from cartsim.regimen.events import event_table
 from cartsim.regimen.regimen import Dose
-from cartsim.simulate import batch
+from cartsim.solve.batch import batch
 from tests.problems import WARD, given, solved
 
 TIGHT = Rodas5P(rtol=1e-10)

@@ -12,6 +12,7 @@ import pytest
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
 from cartsim.regimen.regimen import Dose
+from tests.kernels.test_reduce import sample
 from tests.problems import WARD, given, solved
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,3 +92,12 @@ def test_the_plain_python_twin_of_every_kernel_gives_the_compiled_numbers(tmp_pa
 def test_the_driver_runs_on_its_own_placeholder_model(tmp_path):
     """y' = -k y by implicit Euler with error control, eleven patients through eight lanes."""
     run_plain(PLACEHOLDER.format(root=str(ROOT)), tmp_path)
+
+
+def test_the_plain_python_twin_of_the_reductions_gives_the_compiled_bits(tmp_path):
+    code = (
+        f"import json, sys; sys.path.insert(0, {str(ROOT)!r}); from tests.kernels.test_reduce import sample; "
+        "print(json.dumps(sample()[1].tolist()))"
+    )
+    plain = np.array(json.loads(run_plain(code, tmp_path)))
+    assert np.array_equal(plain, sample()[1], equal_nan=True)

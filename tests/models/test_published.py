@@ -10,7 +10,9 @@ import pytest
 
 from cartsim.models import load_model
 from cartsim.regimen.regimen import Regimen, events_of
-from cartsim.simulate import Trajectories, batch, simulate
+from cartsim.simulate import simulate
+from cartsim.solve.batch import batch
+from cartsim.solve.trajectories import Trajectories
 
 FILE = Path(__file__).resolve().parents[1] / "reference" / "published_models.csv"
 ROWS = list(csv.DictReader(FILE.read_text(encoding="utf-8").splitlines()))

@@ -6,7 +6,7 @@ import pytest
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
 from cartsim.regimen.regimen import Regimen, events_of
-from cartsim.simulate import batch
+from cartsim.solve.batch import batch
 from cartsim.spec.check import starts
 
 # Radau at 1e-11 would take minutes in plain Python.

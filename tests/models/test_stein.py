@@ -5,7 +5,7 @@ import pytest
 
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
-from cartsim.simulate import batch
+from cartsim.solve.batch import batch
 
 STEIN = load_model("stein2019_tisagenlecleucel")
 TIMES = np.array([0.0, 0.5, 2.0, 4.9999, 5.0, 9.2999, 9.3, 9.3001, 10.0, 12.0, 28.0, 90.0, 180.0, 365.0])

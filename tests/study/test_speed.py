@@ -6,7 +6,7 @@ import pytest
 from cartsim.errors import CartsimError
 from cartsim.models import load_model
 from cartsim.regimen.regimen import Dose, Regimen
-from cartsim.study.cohort_draw import BLOCK, draw_cohort
+from cartsim.study.cohort_draw import BLOCK, CohortDraw, draw_cohort
 from cartsim.study.speed import Timing, patient_errors, race, ratios, time_at_error
 from cartsim.study.speed_case import Case
 
@@ -25,6 +25,14 @@ def test_a_patient_is_the_same_in_a_cohort_of_any_size(log_sd: float | None) -> 
     many = draw_cohort(SINGH, BLOCK + 5, seed=1, log_sd=log_sd)
     assert np.array_equal(few, many[:3])
     assert not np.array_equal(many[0], many[BLOCK]), "every block needs a stream of its own"
+
+
+@pytest.mark.parametrize("log_sd", [None, 0.5])
+def test_any_patients_are_drawn_without_the_rest(log_sd: float | None) -> None:
+    draw = CohortDraw(SINGH, 1, log_sd)
+    whole = draw_cohort(SINGH, 3 * BLOCK, seed=1, log_sd=log_sd)
+    for first, last in ((0, 1), (BLOCK - 1, BLOCK + 1), (BLOCK, 2 * BLOCK), (5, 2 * BLOCK + 7), (9, 9)):
+        assert draw(first, last).tobytes() == whole[first:last].tobytes()
 
 
 def test_a_wide_cohort_varies_every_parameter_within_its_bounds() -> None:

@@ -1,0 +1,1 @@
+"""From parameter rows to trajectories and to the numbers drawn from them."""
