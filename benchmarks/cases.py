@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from cartsim.models import load_model
-from cartsim.regimen.regimen import Dose, Regimen
+from cartsim.regimen.doses import Dose
+from cartsim.regimen.regimen import Regimen
 from cartsim.study.cohort_draw import draw_cohort
 from cartsim.study.speed_case import Case
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cartsim.kernels.methods import Method
+from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import EventTable
-from cartsim.regimen.regimen import Dose, Regimen, events_of
+from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.solve.batch import Batch, batch
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import Fixed

@@ -6,7 +6,8 @@ import pytest
 from cartsim.errors import CartsimWarning, ModelError, SolveError
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
-from cartsim.regimen.regimen import Dose, Regimen
+from cartsim.regimen.doses import Dose
+from cartsim.regimen.regimen import Regimen
 from cartsim.simulate import simulate
 from tests.problems import WARD
 

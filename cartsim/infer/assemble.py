@@ -114,7 +114,8 @@ def _free_parameters(
 
 def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
     """The subject's doses; None where the model takes no dose (it starts from its own baseline)."""
-    from cartsim.regimen.regimen import Dose, Regimen, events_of
+    from cartsim.regimen.doses import Dose
+    from cartsim.regimen.regimen import Regimen, events_of
 
     table = dataset.doses[dataset.doses["subject"] == subject]
     doses = [

@@ -16,7 +16,9 @@ class Method:
 
     `rtol` is the relative tolerance; the absolute one is `rtol` times each state's declared scale.
     `first_step` also bounds the step after a dose or switch; `fixed_step` > 0 turns step control off (for
-    convergence studies). Times are in the model's unit, days for every shipped model.
+    convergence studies). Times are in the model's unit, days for every shipped model. `lanes` patients are
+    solved in step: 8 for cohorts and fits, 1 where single curves are asked for one after the other. The
+    result has the same bits for any number; each number is compiled on its own.
     """
 
     rtol: float = 1e-6
@@ -24,21 +26,24 @@ class Method:
     max_step: float = np.inf
     max_steps: int = 100_000
     fixed_step: float = 0.0
+    lanes: int = 8
 
     def __post_init__(self) -> None:
         if not 1e-14 <= self.rtol <= 0.1:
             raise SolveError("relative tolerance out of range", value=self.rtol, limit="1e-14 to 0.1")
         if self.first_step <= 0 or self.max_step <= 0 or self.max_steps < 1 or self.fixed_step < 0:
             raise SolveError("step limits must be positive", value=self)
+        if self.lanes not in (1, 2, 4, 8, 16):
+            raise SolveError("lanes that fill no vector register", value=self.lanes, limit="1, 2, 4, 8 or 16")
 
     @property
     def tableau(self) -> RosenbrockTableau | ExplicitTableau:
         raise SolveError("choose Rodas4, Rodas5P or DormandPrince, not the abstract Method")
 
     def control(self, start: float) -> np.ndarray:
-        """The numbers the driver reads, float64 (6,)."""
+        """The numbers the driver reads, float64 (7,); the last puts the lanes in step (`sensitivities`)."""
         return np.array(
-            [self.rtol, start, self.first_step, self.max_step, float(self.max_steps), self.fixed_step]
+            [self.rtol, start, self.first_step, self.max_step, float(self.max_steps), self.fixed_step, 0.0]
         )
 
 

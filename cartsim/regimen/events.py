@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from cartsim.errors import ModelError
+from cartsim.regimen.doses import BOLUS, RATE_CHANGE
+from cartsim.regimen.rules import RuleTable, no_rules
 from cartsim.spec.model import Model
 
-BOLUS, RATE_CHANGE = 1, 2
+
+class SolverEvents(NamedTuple):
+    """What happens to S subjects, as the solver reads it: `rows` float64 (E, 4) by `offsets`, and rules."""
+
+    offsets: np.ndarray
+    rows: np.ndarray
+    rules: RuleTable
+
+    def __bool__(self) -> bool:
+        return bool(len(self.rows) or len(self.rules.rules))
+
+    def part(self, first: int, last: int) -> SolverEvents:
+        """What happens to subjects first .. last - 1."""
+        own = self.offsets[first : last + 1]
+        rows = np.ascontiguousarray(self.rows[own[0] : own[-1]])
+        return SolverEvents(own - own[0], rows, self.rules.part(first, last))
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,7 @@ class EventTable:
         Index of the state.
     value : float64 (E,)
         In the state's unit, or that unit per day.
+    rules : RuleTable of the subjects, or None where nothing depends on how a patient does
     """
 
     offsets: np.ndarray
@@ -35,6 +54,7 @@ class EventTable:
     kind: np.ndarray
     target: np.ndarray
     value: np.ndarray
+    rules: RuleTable | None = None
 
     def __post_init__(self) -> None:
         count = len(self.time)
@@ -47,6 +67,11 @@ class EventTable:
             raise ModelError("event times and amounts must be finite numbers")
         if not np.isin(self.kind, (BOLUS, RATE_CHANGE)).all():
             raise ModelError("an event is of no known kind", value=self.kind, limit="1 bolus, 2 rate change")
+        if self.rules is not None and len(self.rules.labels) != self.subjects:
+            raise ModelError(
+                "rules and doses are for different numbers of subjects",
+                value=(len(self.rules.labels), self.subjects),
+            )
 
     @property
     def subjects(self) -> int:
@@ -56,8 +81,8 @@ class EventTable:
         """Columns time, kind, target, value; float64 (E, 4)."""
         return np.column_stack([self.time, self.kind, self.target, self.value]).astype(np.float64, order="C")
 
-    def for_solver(self, model: Model, subjects: int) -> tuple[np.ndarray, np.ndarray]:
-        """Offsets and rows for S subjects; one subject's events are repeated for all where only one is given.
+    def for_solver(self, model: Model, subjects: int) -> SolverEvents:
+        """For S subjects; one subject's events and rules are repeated for all where only one is given.
 
         Raises
         ------
@@ -77,10 +102,14 @@ class EventTable:
                 remedy="declare State(…, dosed=True) in the model file",
             )
         rows = self.matrix()
+        rules = no_rules(self.subjects) if self.rules is None else self.rules
         if self.subjects == subjects:
-            return np.require(self.offsets, np.int64, ("C_CONTIGUOUS", "WRITEABLE")), rows
+            return SolverEvents(
+                np.require(self.offsets, np.int64, ("C_CONTIGUOUS", "WRITEABLE")), rows, rules
+            )
         if self.subjects == 1:
-            return np.arange(subjects + 1, dtype=np.int64) * len(rows), np.tile(rows, (subjects, 1))
+            offsets = np.arange(subjects + 1, dtype=np.int64) * len(rows)
+            return SolverEvents(offsets, np.tile(rows, (subjects, 1)), rules.repeated(subjects))
         raise ModelError(
             "events and times are for different numbers of subjects", value=(self.subjects, subjects)
         )

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cartsim.errors import ModelError
-from cartsim.regimen.events import BOLUS, RATE_CHANGE, EventTable, event_table
+from cartsim.regimen.doses import Dose, dose_rows
+from cartsim.regimen.events import EventTable, event_table
+from cartsim.regimen.rules import Rule, rule_table
 from cartsim.spec.model import Model
 
 
 @dataclass(frozen=True)
-class Dose:
-    """One administration.
-
-    `amount` is in the unit of the receiving state (CAR+ cells for an infusion), `time` and `duration` in
-    days; duration 0 is a bolus. An empty `target` is the state that the model declares for the CAR-T
-    infusion.
-    """
-
-    amount: float
-    time: float = 0.0
-    duration: float = 0.0
-    target: str = ""
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.amount) and self.amount >= 0):
-            raise ModelError("a dose must be a number >= 0", value=self.amount)
-        if not np.isfinite(self.time) or not (np.isfinite(self.duration) and self.duration >= 0):
-            raise ModelError("dose time and duration must be finite, duration >= 0", value=self)
-
-
-@dataclass(frozen=True)
 class Regimen:
-    """All doses of one patient, in any order."""
+    """All doses of one patient, in any order, and the rules by which more are given."""
 
     doses: tuple[Dose, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @classmethod
     def single(cls, amount: float, *, time: float = 0.0, duration: float = 0.0) -> Regimen:
@@ -51,39 +33,21 @@ class Regimen:
             raise ModelError("fractions must add up to 1, one for each time", value=(fractions, times))
         return cls(tuple(Dose(amount * share, day) for share, day in zip(fractions, times, strict=True)))
 
+    def repeated(self, every: float, times: int) -> Regimen:
+        """The same doses `times` times, each round `every` days after the one before; the rules stay."""
+        if not (np.isfinite(every) and every > 0.0) or times < 1:
+            raise ModelError("doses repeat after > 0 days, at least once in all", value=(every, times))
+        rounds = [replace(d, time=d.time + k * every) for k in range(times) for d in self.doses]
+        return replace(self, doses=tuple(rounds))
+
     def events(self, model: Model) -> list[tuple[float, int, int, float]]:
         """(time, kind, state index, value) of every dose; ModelError where the model cannot take it."""
-        rows = []
-        for dose in self.doses:
-            name = dose.target or model.infusion
-            if name is None:
-                raise ModelError(
-                    f"model {model.name} has no dose input",
-                    value=dose,
-                    remedy="leave the dose out: this model starts from its own baseline",
-                )
-            if name not in model.state_names:
-                raise ModelError(
-                    f"model {model.name} has no state to dose", value=name, limit=", ".join(model.state_names)
-                )
-            index = model.state_names.index(name)
-            if dose.duration == 0:
-                rows.append((dose.time, BOLUS, index, dose.amount))
-                continue
-            if not (model.states[index].dosed or name == model.infusion):
-                raise ModelError(
-                    f"state {name} of {model.name} takes a bolus only",
-                    value=f"duration {dose.duration} day",
-                    remedy="declare State(…, dosed=True) in the model file",
-                )
-            rate = dose.amount / dose.duration
-            rows += [
-                (dose.time, RATE_CHANGE, index, rate),
-                (dose.time + dose.duration, RATE_CHANGE, index, -rate),
-            ]
-        return rows
+        return [row for dose in self.doses for row in dose_rows(model, dose)]
 
 
 def events_of(model: Model, regimens: Sequence[Regimen]) -> EventTable:
     """The event table of several patients, one regimen each."""
-    return event_table([regimen.events(model) for regimen in regimens])
+    table = event_table([regimen.events(model) for regimen in regimens])
+    if not any(regimen.rules for regimen in regimens):
+        return table
+    return replace(table, rules=rule_table(model, [regimen.rules for regimen in regimens]))

@@ -12,11 +12,19 @@ import numpy as np
 
 from cartsim.errors import CartsimWarning, SolveError
 from cartsim.kernels.methods import Method, default_method
-from cartsim.regimen.events import EventTable, no_events
+from cartsim.kernels.work import Found, Work
+from cartsim.regimen.events import EventTable, SolverEvents, no_events
 from cartsim.spec.generate import closed_form_module, solver_module
 from cartsim.spec.model import Model
 
-STATUS = {0: "fine", 1: "step cap reached", 2: "not finite", 3: "step too small", 4: "runaway"}
+STATUS = {
+    0: "fine",
+    1: "step cap reached",
+    2: "not finite",
+    3: "step too small",
+    4: "runaway",
+    5: "out of step",  # only where neighbours in parameters are solved together, see `sensitivities`
+}
 # What the kernels are compiled for; a read-only array (pandas gives such) would compile them a second time.
 KERNEL_ARRAY = ("C_CONTIGUOUS", "WRITEABLE")
 # Patients a task; results do not depend on it. Large enough that lanes stay full, small enough to share out.
@@ -34,6 +42,8 @@ class Batch:
     offsets : int64 (n + 1,), rows of patient i are offsets[i] .. offsets[i + 1] - 1
     status : int64 (n,), see `STATUS`
     counts : int64 (n, 3), accepted steps, rejected steps, tiny negatives set to zero
+    firings : float64 (n, K), day when each rule of the regimen fired for the first, second … time, NaN where
+        it did not; the columns are the slots of the subject's `RuleTable.labels`
     """
 
     outputs: np.ndarray
@@ -41,6 +51,7 @@ class Batch:
     offsets: np.ndarray
     status: np.ndarray
     counts: np.ndarray
+    firings: np.ndarray
 
 
 def batch(
@@ -82,7 +93,7 @@ def batch(
         # Every subject reads the same times: a repeated flat copy keeps the kernels free of special cases.
         time_offsets = np.arange(subjects + 1, dtype=np.int64) * len(flat)
         flat = np.tile(flat, subjects)
-    plan = Plan(model, flat, time_offsets, *events.for_solver(model, subjects), start, method)
+    plan = Plan(model, flat, time_offsets, events.for_solver(model, subjects), start, method)
     return plan.solve(parameters, who, threads)
 
 
@@ -96,7 +107,7 @@ def plan_one(
 ) -> Plan:
     """Check the times and events of one subject once, for a fit that solves them many thousand times."""
     flat, time_offsets, _ = _times(times)
-    return Plan(model, flat, time_offsets, *(events or no_events()).for_solver(model, 1), start, method)
+    return Plan(model, flat, time_offsets, (events or no_events()).for_solver(model, 1), start, method)
 
 
 @dataclass(frozen=True)
@@ -106,13 +117,12 @@ class Plan:
     model: Model
     times: np.ndarray
     time_offsets: np.ndarray
-    event_offsets: np.ndarray
-    event_rows: np.ndarray
+    events: SolverEvents
     start: float
     method: Method | None
 
     def __post_init__(self) -> None:
-        for what, given in (("an output time", self.times), ("a dose or event", self.event_rows[:, 0])):
+        for what, given in (("an output time", self.times), ("a dose or event", self.events.rows[:, 0])):
             if len(given) and given.min() < self.start:
                 limit = f">= {self.start} day"
                 raise SolveError(f"{what} lies before the start", value=float(given.min()), limit=limit)
@@ -129,7 +139,7 @@ class Plan:
                 raise SolveError("a row names no subject", value=subject, limit=f"0 to {known - 1}")
             lengths = np.diff(self.time_offsets)[subject]
             offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        result = empty_batch(model, count, offsets)
+        result = empty_batch(model, count, offsets, self.events.rules.slots)
         in_chunks(self.task(parameters, subject, result), count, CHUNK, threads)
         return result
 
@@ -137,21 +147,23 @@ class Plan:
         self, parameters: np.ndarray, subject: np.ndarray, result: Batch, *, observed: bool = True
     ) -> Callable[[int, int], None]:
         """What solves patients first .. last - 1 into `result`; outputs only where `observed`."""
-        model = self.model
+        model, events = self.model, self.events
         layout = (self.times, self.time_offsets, result.offsets)
-        if self.method is None and model.solution and not len(self.event_rows) and self.start == 0.0:
-            module, problem = closed_form_module(model), None
+        if self.method is None and model.solution and not events and self.start == 0.0:
+            module, work = closed_form_module(model), None
         else:
             method = self.method or default_method()
-            module = solver_module(model, method.tableau)
-            events = (self.event_offsets, self.event_rows, method.control(self.start))
-            problem = (parameters, subject, *layout, *events)
+            watched = events.rules.watched
+            module = solver_module(model, method.tableau, lanes=method.lanes, watched=watched)
+            what = (events.offsets, events.rows, *events.rules[:3], method.control(self.start))
+            work = Work(parameters, subject, *layout, *what)
+            found = Found(result.states, result.status, result.counts, result.firings)
 
         def solve(first: int, last: int) -> None:
-            if problem is None:
+            if work is None:
                 module.closed_form(first, last, parameters, subject, *layout, result.states)
             else:
-                module.solve(first, last, *problem, result.states, result.status, result.counts)
+                module.solve(first, last, work, found)
             if not observed:
                 return
             module.observe(first, last, parameters, subject, *layout, result.states, result.outputs)
@@ -162,14 +174,15 @@ class Plan:
         return solve
 
 
-def empty_batch(model: Model, count: int, offsets: np.ndarray) -> Batch:
-    """Room for the rows of `count` patients by their offsets; what is kept a patient starts at zero."""
+def empty_batch(model: Model, count: int, offsets: np.ndarray, firings: int = 0) -> Batch:
+    """Room for the rows of `count` patients by their offsets; statuses start as fine, firings as none."""
     return Batch(
         np.empty((offsets[-1], len(model.outputs))),
         np.empty((offsets[-1], len(model.states))),
         offsets,
         np.zeros(count, dtype=np.int64),
         np.zeros((count, 3), dtype=np.int64),
+        np.full((count, firings), np.nan),
     )
 
 

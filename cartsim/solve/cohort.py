@@ -13,7 +13,7 @@ from cartsim.errors import ModelError, SolveError
 from cartsim.kernels.methods import Method
 from cartsim.kernels.reduce import reduce_rows
 from cartsim.models import load_model
-from cartsim.regimen.events import EventTable, no_events
+from cartsim.regimen.events import EventTable, SolverEvents, no_events
 from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.solve.batch import KERNEL_ARRAY, STATUS, Batch, Plan, empty_batch, in_chunks, warn_of_failures
 from cartsim.solve.reductions import Reduction, Tables, check, tables
@@ -43,6 +43,8 @@ class Reduced:
         number does not exist (a limit never reached)
     status : int64 (n,), 0 is fine, otherwise see `cartsim.solve.batch.STATUS`
     counts : int64 (n, 3), accepted steps, rejected steps, tiny negatives set to zero
+    firings : float64 (n, K), day when each rule fired, NaN where it did not; in the order of the patient's
+        rules, as many columns for each as it may fire
     """
 
     model: Model
@@ -50,6 +52,7 @@ class Reduced:
     values: np.ndarray
     status: np.ndarray
     counts: np.ndarray
+    firings: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,13 +145,14 @@ def reduce_cohort(
     table = tables(reductions, model, grid)
     bytes_each = 8 * len(grid) * (len(model.states) + len(model.outputs) * table.reads_outputs)
     length = min(MOST, max(FEWEST, BUFFER_BYTES // bytes_each))
-    work = _Work(model, grid, table, *events.for_solver(model, events.subjects), start, method, length)
+    work = _Work(model, grid, table, events.for_solver(model, events.subjects), start, method, length)
     result = Reduced(
         model,
         tuple(reductions),
         np.empty((count, len(reductions))),
         np.empty(count, dtype=np.int64),
         np.empty((count, 3), dtype=np.int64),
+        np.empty((count, work.events.rules.slots)),
     )
     free: SimpleQueue[Batch] = SimpleQueue()
     for _ in range(max(threads, 1)):
@@ -177,8 +181,7 @@ class _Work:
     model: Model
     grid: np.ndarray
     table: Tables
-    event_offsets: np.ndarray
-    event_rows: np.ndarray
+    events: SolverEvents
     start: float
     method: Method | None
     length: int
@@ -186,12 +189,16 @@ class _Work:
     def buffers(self) -> Batch:
         """Rows of the longest chunk; the pages of what is never written cost no memory."""
         return empty_batch(
-            self.model, self.length, np.arange(self.length + 1, dtype=np.int64) * len(self.grid)
+            self.model,
+            self.length,
+            np.arange(self.length + 1, dtype=np.int64) * len(self.grid),
+            self.events.rules.slots,
         )
 
     def run(self, first: int, last: int, parameters: np.ndarray, buffers: Batch, result: Reduced) -> None:
         """Patients first .. last - 1."""
         plan, subject = self.plan(first, last)
+        buffers.status[:], buffers.firings[:] = 0, np.nan
         count, table = last - first, self.table
         plan.task(parameters, subject, buffers, observed=table.reads_outputs)(0, count)
         reduce_rows(
@@ -209,23 +216,17 @@ class _Work:
         )
         result.status[first:last] = buffers.status[:count]
         result.counts[first:last] = buffers.counts[:count]
+        result.firings[first:last] = buffers.firings[:count]
 
     def plan(self, first: int, last: int) -> tuple[Plan, np.ndarray]:
         """Times and events of a chunk's patients, and which of them each uses."""
         count, length = last - first, len(self.grid)
-        if len(self.event_offsets) == 2:
-            offsets = np.array([0, length])
-            times, events, rows, subject = (
-                self.grid,
-                self.event_offsets,
-                self.event_rows,
-                np.zeros(count, np.int64),
-            )
-        else:
-            offsets, times = np.arange(count + 1) * length, np.tile(self.grid, count)
-            own = self.event_offsets[first : last + 1]
-            events, rows, subject = own - own[0], self.event_rows[own[0] : own[-1]], np.arange(count)
-        return Plan(self.model, times, offsets, events, rows, self.start, self.method), subject
+        shared = len(self.events.offsets) == 2
+        events = self.events if shared else self.events.part(first, last)
+        subject = np.zeros(count, np.int64) if shared else np.arange(count)
+        subjects = 1 if shared else count
+        times, offsets = np.tile(self.grid, subjects), np.arange(subjects + 1) * length
+        return Plan(self.model, times, offsets, events, self.start, self.method), subject
 
 
 def _task_length(count: int, threads: int) -> int:

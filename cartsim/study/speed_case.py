@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cartsim.errors import CartsimError
-from cartsim.regimen.events import BOLUS, EventTable
+from cartsim.regimen.doses import BOLUS
+from cartsim.regimen.events import EventTable
 from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.spec.expression import LEAVES, Node, ordered
 from cartsim.spec.model import Model

@@ -12,7 +12,7 @@ import pytest
 
 from cartsim.kernels import jit
 from cartsim.kernels.methods import Rodas5P
-from cartsim.regimen.regimen import Dose
+from cartsim.regimen.doses import Dose
 from cartsim.solve.batch import batch
 from cartsim.spec.generate import solver_module
 from tests.problems import WARD, given

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cartsim.kernels.methods import Rodas5P
-from cartsim.regimen.regimen import Dose
+from cartsim.regimen.doses import Dose
 from tests.problems import WARD, given, solved
 
 METHOD = Rodas5P(rtol=1e-5)

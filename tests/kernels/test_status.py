@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cartsim.kernels.methods import DormandPrince, Rodas5P
-from cartsim.regimen.regimen import Dose
+from cartsim.regimen.doses import Dose
 from tests.problems import WARD, given, solved
 
 FINE, STEP_CAP, NOT_FINITE, STEP_TOO_SMALL, RUNAWAY = range(5)

@@ -5,8 +5,8 @@ import pytest
 
 from cartsim.errors import ModelError, SolveError
 from cartsim.kernels.methods import Rodas5P
+from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import event_table
-from cartsim.regimen.regimen import Dose
 from cartsim.solve.batch import batch
 from tests.problems import WARD, given, solved
 

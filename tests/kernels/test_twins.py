@@ -11,7 +11,7 @@ import pytest
 
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
-from cartsim.regimen.regimen import Dose
+from cartsim.regimen.doses import Dose
 from tests.kernels.test_reduce import sample
 from tests.problems import WARD, given, solved
 
@@ -23,7 +23,7 @@ sys.path.insert(0, {root!r})
 import numpy as np
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
-from cartsim.regimen.regimen import Dose
+from cartsim.regimen.doses import Dose
 from tests.problems import WARD, given, solved
 np.seterr(all="ignore")
 stein = load_model("stein2019_tisagenlecleucel")
@@ -42,14 +42,17 @@ sys.path.insert(0, {root!r})
 import numpy as np
 from cartsim.kernels.lane_driver import solve
 from cartsim.kernels.methods import Rodas5P
+from cartsim.kernels.work import Found, Work
 np.seterr(all="ignore")
 count, times = 11, np.array([0.0, 0.5, 2.0])
 rates = np.linspace(0.1, 2.0, count)[:, None]
 offsets = np.arange(0, 3 * count + 1, 3)
 states, status = np.empty((3 * count, 1)), np.zeros(count, dtype=np.int64)
 counts, who = np.zeros((count, 3), dtype=np.int64), np.zeros(count, dtype=np.int64)
-layout = (times, np.array([0, 3]), offsets, np.zeros(2, dtype=np.int64), np.empty((0, 4)))
-solve(0, count, rates, who, *layout, Rodas5P(rtol=1e-5).control(0.0), states, status, counts)
+none, rules, actions = np.zeros(2, dtype=np.int64), np.empty((0, 10)), np.empty((0, 4))
+layout = (times, np.array([0, 3]), offsets, none, np.empty((0, 4)), none, rules, actions)
+work = Work(rates, who, *layout, Rodas5P(rtol=1e-5).control(0.0))
+solve(0, count, work, Found(states, status, counts, np.empty((count, 0))))
 assert status.tolist() == [0] * count, status
 assert counts[:, 0].min() > 20, counts
 # First order, error control on y + 1: the global error is the sum of some hundred errors of rtol each.

@@ -5,8 +5,9 @@ import pytest
 
 from cartsim.errors import ModelError
 from cartsim.models import load_model
+from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import BOLUS, RATE_CHANGE, EventTable, event_table, no_events
-from cartsim.regimen.regimen import Dose, Regimen, events_of
+from cartsim.regimen.regimen import Regimen, events_of
 
 SINGH = load_model("singh2021_bb2121")
 BLOOD = SINGH.state_names.index("blood_effector")

@@ -9,7 +9,8 @@ import pytest
 from cartsim.errors import CartsimWarning, ModelError, ReductionError, SolveError
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
-from cartsim.regimen.regimen import Dose, Regimen, events_of
+from cartsim.regimen.doses import Dose
+from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.solve import cohort
 from cartsim.solve.batch import batch
 from cartsim.solve.cohort import Reduced, reduce_cohort

@@ -3,6 +3,7 @@
 # ruff: noqa: C408 -- equations by name read as in a model file
 import ast
 import re
+import shutil
 from dataclasses import replace
 
 import llvmlite.binding
@@ -45,9 +46,12 @@ def test_the_text_and_so_the_modules_name_follow_model_method_and_driver(monkeyp
     assert solver_text(decay(), RODAS5P) != text
     finer = problem("decay", [state("amount", 1.0, scale=1e-3)], constants(rate=0.7), decay_rhs)
     assert solver_text(finer, RODAS4) != text
-    driver = tmp_path / "lane_driver.py"
-    driver.write_text(generate.DRIVER.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
-    monkeypatch.setattr(generate, "DRIVER", driver)
+    assert solver_text(decay(), RODAS4, lanes=1) != text
+    assert solver_text(decay(), RODAS4, watched=("amount",)) != text
+    shutil.copytree(generate.KERNELS, tmp_path / "kernels")
+    driver = tmp_path / "kernels" / "lane_driver.py"
+    driver.write_text(driver.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    monkeypatch.setattr(generate, "KERNELS", tmp_path / "kernels")
     assert solver_text(decay(), RODAS4) != text
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from cartsim.errors import CartsimError
 from cartsim.models import load_model
-from cartsim.regimen.regimen import Dose, Regimen
+from cartsim.regimen.doses import Dose
+from cartsim.regimen.regimen import Regimen
 from cartsim.study.cohort_draw import BLOCK, CohortDraw, draw_cohort
 from cartsim.study.speed import Timing, patient_errors, race, ratios, time_at_error
 from cartsim.study.speed_case import Case
