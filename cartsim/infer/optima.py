@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartsim.errors import FitError
+from cartsim.infer.gradient import prior_sds, value_and_gradient
 
 if TYPE_CHECKING:
     from cartsim.infer.problem import Problem
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 # Optima more than this many log units below the best hold a share of the posterior that cannot matter.
 NEGLIGIBLE = 12.0
-# Central differences in units of the prior sd: wide enough to step over the noise of an adaptive ODE solve.
-STEP = 1e-3
 
 
 @dataclass(frozen=True)
@@ -99,23 +98,16 @@ def _starts(problem: Problem, rng: np.random.Generator, count: int) -> Array:
 
 
 def _negative(problem: Problem):
-    """Minus the log posterior and its gradient by central differences, all points in one batched call."""
-    size, step = problem.ndim, STEP * prior_sds(problem)
-    shifts = np.vstack([np.zeros((1, size)), np.diag(step), -np.diag(step)])
+    """Minus the log posterior and its gradient."""
 
-    def value_and_gradient(u: Array) -> tuple[float, Array]:
-        values = problem.log_posterior(u + shifts)
-        if not np.isfinite(values).all():
+    def objective(u: Array) -> tuple[float, Array]:
+        value, gradient = value_and_gradient(problem, u)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
             # a wall: steep enough to turn the line search around, flat enough to stay finite
-            return 1e10 if not np.isfinite(values[0]) else -values[0], np.zeros(size)
-        return -values[0], -(values[1 : size + 1] - values[size + 1 :]) / (2.0 * step)
+            return -value if np.isfinite(value) else 1e10, np.zeros(problem.ndim)
+        return -value, -gradient
 
-    return value_and_gradient
-
-
-def prior_sds(problem: Problem) -> Array:
-    """Sds of the priors on the unconstrained scale, float64 (d,)."""
-    return np.array([prior.unconstrained_sd for prior in problem.priors])
+    return objective
 
 
 def laplace_covariance(problem: Problem, point: Array, *, step: float = 1e-2) -> Array:

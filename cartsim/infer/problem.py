@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -165,6 +165,11 @@ class Problem:
             for name, prior in error.sigmas(output)
         )
 
+    @property
+    def can_go_in_step(self) -> bool:
+        """Whether neighbouring points can share one sequence of solver steps (see `infer.gradient`)."""
+        return self.solve is None and (self.events is None or self.events.rules is None)
+
     def constrain(self, u: Array) -> Array:
         """Physical values, float64 (W, d), of points on the unconstrained scale."""
         from cartsim.kernels import unconstrained
@@ -179,8 +184,11 @@ class Problem:
         values = np.atleast_2d(np.asarray(values, dtype=np.float64))
         return np.column_stack([p.unconstrain(values[:, k]) for k, p in enumerate(self.priors)])
 
-    def evaluate(self, u: Array) -> Evaluation:
-        """Log prior (with log-Jacobian) and log likelihood at points `u`, float64 (W, d)."""
+    def evaluate(self, u: Array, *, in_step: bool = False) -> Evaluation:
+        """Log prior (with log-Jacobian) and log likelihood at points `u`, float64 (W, d).
+
+        `in_step`: points in groups of eight, each solved with the steps of its first (`infer.gradient`).
+        """
         from cartsim.kernels import residual, unconstrained
 
         u = np.ascontiguousarray(u, dtype=np.float64)
@@ -190,7 +198,7 @@ class Problem:
         unconstrained.place(u, *self._columns, parameters, sigma, log_prior)
         for column, prior in self._other_priors:
             log_prior += prior.log_density_unconstrained(u[:, column])
-        outputs, failed = self._outputs(parameters, self._times)
+        outputs, failed = self._outputs(parameters, self._times, in_step=in_step)
         log_likelihood = residual.log_likelihood(outputs, sigma, *self._observations)
         if failed.any():
             log_likelihood[failed] = -np.inf
@@ -244,11 +252,14 @@ class Problem:
             "solver": _digest(repr(self.method)),
         }
 
-    def _outputs(self, parameters: Array, times: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def _outputs(
+        self, parameters: Array, times: Array, *, in_step: bool = False
+    ) -> tuple[Array, NDArray[np.bool_]]:
         """Outputs (n, T, O) and whether the solve failed (n,)."""
         if self.solve is not None:
             return self.solve(parameters, times)
         plan = self._plan if times is self._times else self._planned(times)
+        plan = self._plan_in_step if in_step else plan
         solved = plan.solve(parameters)
         shape = (len(parameters), len(times), len(self.model.output_names))
         return solved.outputs.reshape(shape), solved.status != 0
@@ -261,6 +272,14 @@ class Problem:
     @cached_property
     def _plan(self) -> Plan:
         return self._planned(self._times)
+
+    @cached_property
+    def _plan_in_step(self) -> Plan:
+        from cartsim.kernels.methods import default_method
+
+        if self._plan.closed_form:  # smooth as it is
+            return self._plan
+        return replace(self._plan, method=replace(self.method or default_method(), in_step=True))
 
     def _split(self, values: Array) -> tuple[Array, Array]:
         """Model parameters (n, P) and residual sds (n, K) of physical values (n, d)."""

@@ -18,7 +18,8 @@ class Method:
     `first_step` also bounds the step after a dose or switch; `fixed_step` > 0 turns step control off (for
     convergence studies). Times are in the model's unit, days for every shipped model. `lanes` patients are
     solved in step: 8 for cohorts and fits, 1 where single curves are asked for one after the other. The
-    result has the same bits for any number; each number is compiled on its own.
+    result has the same bits for any number; each number is compiled on its own. `in_step` makes every group
+    of `lanes` rows take the steps of its first, for derivatives (see `cartsim.solve.sensitivities`).
     """
 
     rtol: float = 1e-6
@@ -27,6 +28,7 @@ class Method:
     max_steps: int = 100_000
     fixed_step: float = 0.0
     lanes: int = 8
+    in_step: bool = False
 
     def __post_init__(self) -> None:
         if not 1e-14 <= self.rtol <= 0.1:
@@ -41,10 +43,9 @@ class Method:
         raise SolveError("choose Rodas4, Rodas5P or DormandPrince, not the abstract Method")
 
     def control(self, start: float) -> np.ndarray:
-        """The numbers the driver reads, float64 (7,); the last puts the lanes in step (`sensitivities`)."""
-        return np.array(
-            [self.rtol, start, self.first_step, self.max_step, float(self.max_steps), self.fixed_step, 0.0]
-        )
+        """The numbers the driver reads, float64 (7,)."""
+        limits = self.rtol, start, self.first_step, self.max_step, self.max_steps, self.fixed_step
+        return np.array([*limits, self.in_step], dtype=np.float64)
 
 
 class Rodas4(Method):

@@ -17,13 +17,14 @@ from cartsim.regimen.events import EventTable, SolverEvents, no_events
 from cartsim.spec.generate import closed_form_module, solver_module
 from cartsim.spec.model import Model
 
+OUT_OF_STEP = 5
 STATUS = {
     0: "fine",
     1: "step cap reached",
     2: "not finite",
     3: "step too small",
     4: "runaway",
-    5: "out of step",  # only where neighbours in parameters are solved together, see `sensitivities`
+    OUT_OF_STEP: "out of step",  # only where neighbours in parameters are solved together
 }
 # What the kernels are compiled for; a read-only array (pandas gives such) would compile them a second time.
 KERNEL_ARRAY = ("C_CONTIGUOUS", "WRITEABLE")
@@ -127,6 +128,11 @@ class Plan:
                 limit = f">= {self.start} day"
                 raise SolveError(f"{what} lies before the start", value=float(given.min()), limit=limit)
 
+    @property
+    def closed_form(self) -> bool:
+        """Whether the model's own solution serves instead of the solver."""
+        return self.method is None and bool(self.model.solution) and not self.events and self.start == 0.0
+
     def solve(self, parameters: np.ndarray, subject: np.ndarray | None = None, threads: int = 1) -> Batch:
         """Solve parameter rows (n, P) for the subjects (n,) they name, by default all for the first."""
         model, count = self.model, len(parameters)
@@ -149,11 +155,17 @@ class Plan:
         """What solves patients first .. last - 1 into `result`; outputs only where `observed`."""
         model, events = self.model, self.events
         layout = (self.times, self.time_offsets, result.offsets)
-        if self.method is None and model.solution and not events and self.start == 0.0:
+        if self.closed_form:
             module, work = closed_form_module(model), None
         else:
             method = self.method or default_method()
             watched = events.rules.watched
+            if method.in_step and (watched or len(parameters) % method.lanes):
+                raise SolveError(
+                    "neighbours in step come in full groups of lanes and without rules",
+                    value=(len(parameters), watched),
+                    limit=f"a multiple of {method.lanes}",
+                )
             module = solver_module(model, method.tableau, lanes=method.lanes, watched=watched)
             what = (events.offsets, events.rows, *events.rules[:3], method.control(self.start))
             work = Work(parameters, subject, *layout, *what)

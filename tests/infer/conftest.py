@@ -21,6 +21,7 @@ class KnownTarget:
 
     centres: tuple[tuple[float, ...], ...]
     subject: str = "known"
+    can_go_in_step: bool = False
     arrays: NoObservations = field(default_factory=NoObservations)
 
     @property
