@@ -141,27 +141,23 @@ class _Moved:
         count = len(self.parameters)
         rows = np.empty((count, *plan.shape, self.parameters.shape[1]))
         rows[:] = self.parameters[:, None, None]
-        places = [tuple(np.argwhere(plan == k)[0]) for k in range(len(self.indices))]
-        for k, (group, lane) in enumerate(places):
-            rows[:, group, lane, self.indices[k]] += STEP * self.sizes[:, k]
-        curves, status = self.solved(rows, np.arange(count), start, method, threads)
+        taken = plan >= 0
+        group, lane = np.nonzero(taken)  # in the order of the parameters
+        moved = np.array(self.indices)
+        rows[:, group, lane, moved] += STEP * self.sizes
         # what was added, not what was meant: the sum rounds
-        widths = [
-            rows[:, g, lane, i] - self.parameters[:, i]
-            for (g, lane), i in zip(places, self.indices, strict=True)
-        ]
-        slopes = [
-            np.stack(
-                [
-                    (values[:, g, lane] - values[:, g, 0]) / width[:, None, None]
-                    for (g, lane), width in zip(places, widths, strict=True)
-                ],
-                axis=-1,
-            )
-            for values in curves
-        ]
-        apart = np.stack([status[:, g, lane] == OUT_OF_STEP for g, lane in places], axis=-1)
-        return [values[:, 0, 0] for values in curves], slopes, status[:, 0, 0], apart
+        width = np.ones((count, *plan.shape))
+        width[:, taken] = rows[:, group, lane, moved] - self.parameters[:, moved]
+        curves, status = self.solved(rows, np.arange(count), start, method, threads)
+        base = [values[:, 0, 0].copy() for values in curves]
+        slopes = []
+        for values in curves:  # in place: these arrays are large
+            neighbours = values[:, :, 1:]
+            neighbours -= values[:, :, :1]
+            neighbours /= width[:, :, 1:, None, None]
+            in_order = neighbours.reshape(count, -1, *values.shape[-2:])[:, : len(moved)]
+            slopes.append(np.moveaxis(in_order, 1, -1))
+        return base, slopes, status[:, 0, 0], status[:, taken] == OUT_OF_STEP
 
     def on_their_own(self, who: np.ndarray, k: int, start: float, method: Method, threads: int):
         """Slopes in parameter k of the patients `who` by central differences of separate, tighter solves."""
