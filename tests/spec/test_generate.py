@@ -6,8 +6,6 @@ import re
 import shutil
 from dataclasses import replace
 
-import llvmlite.binding
-import numba
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ from cartsim.kernels.tableaus import DORMAND_PRINCE, RODAS4, RODAS5P
 from cartsim.models import load_model, model_names
 from cartsim.spec import generate, printing
 from cartsim.spec.expression import Graph, derivative, ordered
-from cartsim.spec.generate import closed_form_text, parameter_only, solver_module, solver_text
+from cartsim.spec.generate import closed_form_text, parameter_only, solver_text
 from cartsim.spec.printing import LONGEST_LOOP, Layout, lane_kernel, number
 from cartsim.spec.terms import exp, log, maximum, where
 from tests.problems import WARD, constants, decay, decay_rhs, problem, state
@@ -173,18 +171,3 @@ def test_a_model_that_is_renamed_keeps_its_solver_apart_from_its_namesake():
     other = replace(WARD, name="ward_two")
     assert solver_text(other, RODAS4).partition("\n")[2] == solver_text(WARD, RODAS4).partition("\n")[2]
     assert solver_text(other, RODAS4) != solver_text(WARD, RODAS4)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["rhs", "factor", "backsolve"])
-def test_the_arithmetic_kernels_are_compiled_to_vector_instructions(name):
-    """Eight lanes in registers of 4 or 8 numbers; compiled afresh, since cached code cannot be inspected."""
-    if not llvmlite.binding.get_host_cpu_features().get("avx"):
-        pytest.skip("this processor has no wide vector registers")
-    module = solver_module(load_model("singh2021_bb2121"), RODAS5P)
-    fresh = numba.njit(error_model="numpy")(getattr(module, name).py_func)
-    fresh.compile((numba.float64[::1],))
-    assembly = "".join(fresh.inspect_asm().values())
-    assert re.search(r"\bv(mul|div)pd\s.*[yz]mm\d+", assembly), f"{name} does no packed arithmetic"
-    assert not re.search(r"\bv?(mul|div)sd\s", assembly), f"{name} does arithmetic lane by lane"
-    assert not re.search(r"\b(exp|log|pow)\b", assembly), f"{name} calls the C library"
