@@ -29,6 +29,7 @@ _HOMES = {
     ),
     "Dose": "cartsim.regimen.regimen",
     "Regimen": "cartsim.regimen.regimen",
+    "Rule": "cartsim.regimen.rules",
     "read_data": "cartsim.data.read",
     "Dataset": "cartsim.data.dataset",
     "nca": "cartsim.endpoints.nca",

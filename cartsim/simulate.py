@@ -42,7 +42,8 @@ def simulate(
         keeps the scenario's or the model's own value
     dose : amount infused at `start`, in the unit of the model's infusion state (CAR+ cells); by default the
         model's published dose; 0 for none
-    regimen : a Regimen for everyone or one for each patient, instead of `dose`
+    regimen : a Regimen for everyone or one for each patient, instead of `dose`; its rules give more doses by
+        how each patient does, and `Trajectories.firings` says when they did
     scenario : a published scenario or parameter set of the model, by name
     method : Rodas4, Rodas5P or DormandPrince with its tolerance; by default the closed form where the model
         has one, else Rodas5P(rtol=1e-8)
@@ -63,7 +64,8 @@ def simulate(
     subjects, table = _parameter_rows(model, base, parameters)
     events = _doses(model, dose, regimen, len(table), start)
     grid = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if method is None and (model.solution is None or len(events.time) or start != 0.0):
+    given = len(events.time) or events.rules is not None
+    if method is None and (model.solution is None or given or start != 0.0):
         method = default_method(1e-8)
     solved = batch(
         model, table, grid, events=events, start=start, method=method, threads=threads or default_threads()
@@ -78,6 +80,7 @@ def simulate(
         solved.states.reshape(shape),
         solved.status,
         table,
+        ((),) * len(table) if events.rules is None else events.rules.named(solved.firings),
     )
 
 

@@ -10,10 +10,11 @@ from cartsim.kernels.methods import Method
 from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import EventTable
 from cartsim.regimen.regimen import Regimen, events_of
+from cartsim.regimen.rules import Rule
 from cartsim.solve.batch import Batch, batch
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import Fixed
-from cartsim.spec.terms import NEVER, after, exp, log, power, where
+from cartsim.spec.terms import NEVER, after, exp, log, power, sqrt, where
 
 HAIRER = Source("Hairer & Wanner, Solving Ordinary Differential Equations II", where="IV.10 and its test set")
 # Reference end values: Hairer & Wanner's test set; confirmed by SciPy Radau at rtol 1e-12 (test_stiff).
@@ -126,6 +127,67 @@ def smooth_solution(t: np.ndarray) -> np.ndarray:
     """States a to d of the ward at pace 1, float64 (T, 4)."""
     sine = np.sin(t * t)
     return np.column_stack([np.exp(sine), np.exp(5.0 * sine), sine + 1.0, np.cos(t * t)])
+
+
+def bedside_outputs(t, y, p):
+    """A signal put together by parameters, so that one compiled solver serves every test of rules."""
+    jumps = p.by_switch * after(t, p.switch_day) + p.by_alarm * where(y.wild > 2.0, 1.0, 0.0)
+    return dict(signal=p.by_wild * y.wild + p.by_day * t + jumps + p.by_root * sqrt(p.top - y.drug))
+
+
+BEDSIDE = Model(
+    HAIRER,
+    WARD.states,
+    (
+        *WARD.parameters,
+        *constants(by_wild=0.0, by_day=0.0, by_switch=0.0, by_alarm=0.0, by_root=0.0, top=1e9),
+    ),
+    (Output("signal", "1", "a signal of the test's own making"),),
+    ward_rhs,
+    bedside_outputs,
+    infusion="depot",
+    name="bedside",
+)
+
+
+def watched_by(*rules: Rule, doses: Sequence[Dose] = ()) -> Regimen:
+    """A regimen of the bedside: the rules, then one on each other signal that never fires.
+
+    All rules of a solver decide which signals are compiled into it; so there is one solver for all tests.
+    """
+    unused = {"clone", "d", "drug", "signal"} - {rule.watch for rule in rules}
+    silent = tuple(Rule(f"silent {name}", name, (Dose(0.0),), above=1e300) for name in sorted(unused))
+    return Regimen(tuple(doses), (*rules, *silent))
+
+
+def watched(*rules: Rule, doses: Sequence[Dose] = ()) -> EventTable:
+    """The events of one patient at the bedside."""
+    return events_of(BEDSIDE, [watched_by(*rules, doses=doses)])
+
+
+def fever_rhs(t, y, p):
+    blocked = y.drug / (p.half + y.drug)
+    return dict(
+        cells=p.growth * y.cells * (1.0 - y.cells / p.room),
+        il6=p.source * y.cells * (1.0 - 0.9 * blocked) - p.clearance * y.il6,
+        drug=-p.elimination * y.drug,
+    )
+
+
+FEVER = problem(
+    "fever",
+    [state("cells", 0.01), state("il6"), state("drug", dosed=True)],
+    constants(growth=1.1, room=5.0, source=40.0, clearance=3.0, half=0.5, elimination=0.4),
+    fever_rhs,
+)
+
+
+def reacting() -> EventTable:
+    """Two rules for the fever: a drug 12 h after it, up to three times, and more at a higher limit."""
+    first = Rule("first", "il6", (Dose(2.0, 0.5, target="drug"),), above=5.0, refractory=1.0, at_most=3)
+    return events_of(
+        FEVER, [Regimen((), (first, Rule("more", "il6", (Dose(8.0, 0.25, 1.0, "drug"),), above=20.0)))]
+    )
 
 
 def robertson_rhs(t, y, p):

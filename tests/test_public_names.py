@@ -9,7 +9,17 @@ import cartsim
 
 
 def test_every_public_name_of_the_waist_exists() -> None:
-    for name in ("load_model", "simulate", "Model", "Trajectories", "Regimen", "Dose", "priors", "Rodas5P"):
+    for name in (
+        "load_model",
+        "simulate",
+        "Model",
+        "Trajectories",
+        "Regimen",
+        "Dose",
+        "Rule",
+        "priors",
+        "Rodas5P",
+    ):
         assert getattr(cartsim, name) is not None
 
 

@@ -68,7 +68,7 @@ class Problem:
     parameters : tuple of FreeParameter, the estimated model parameters
     errors : mapping output name -> ErrorModel; observations of other outputs are refused
     fixed : mapping name -> value of parameters that differ from the model's own value
-    events : doses of this subject, or None
+    events : doses of this subject and rules for more, or None
     method : ODE method, or None for the model's default
     solve : a function (parameters [n, P], times [T]) -> (outputs [n, T, O], failed [n]) in place of
         the model's own equations
@@ -240,7 +240,7 @@ class Problem:
     def fingerprint(self) -> dict[str, str]:
         """Hex digests of everything the posterior depends on, by what it is."""
         digest = self.model.digest
-        events = b"" if self.events is None else self.events.matrix().tobytes()
+        events = b"" if self.events is None else self.events.identity
         base = {n: float(v) for n, v in zip(self.model.parameter_names, self._base, strict=True)}
         held = {n: v for n, v in base.items() if n not in self.names}
         return {

@@ -14,20 +14,17 @@ from cartsim.kernels.clock import (
     ACCEPTED,
     ALIKE,
     ASKS,
-    AT_MOST,
     BOLUS,
     CLIPPED,
     DUE,
     END,
     ERROR,
     FINE,
-    FIRST_ACTION,
     FIRST_RULE,
     FIRST_STEP,
     FIXED_STEP,
     INVERSE,
     LARGEST,
-    LAST_ACTION,
     LAST_EVENT,
     LAST_RULE,
     LAST_TIME,
@@ -83,7 +80,7 @@ from cartsim.kernels.model_slot import (
     prepare,
     take,
 )
-from cartsim.kernels.no_rules import arm, cut_at_crossings, obey
+from cartsim.kernels.no_rules import arm, cut_at_crossings, memory_of_rules, obey
 
 # </model slot>
 
@@ -189,6 +186,7 @@ def stop_here(w, lane, index, work, memory, queue, found):
         elif events[event, 1] == RATE_CHANGE and RATE_SLOT[target] >= 0:
             w[RATE + RATE_SLOT[target] * LANES + lane] += events[event, 3]
         event += 1
+    jump = event > index[lane, NEXT_EVENT]
     index[lane, NEXT_EVENT] = event
     stop = w[END + lane]
     for k in range(N_SWITCHES):
@@ -196,11 +194,15 @@ def stop_here(w, lane, index, work, memory, queue, found):
         w[SWITCH + k * LANES + lane] = 1.0 if switch <= now else 0.0
         if switch > now:
             stop = min(stop, switch)
-    stop = min(stop, obey(w, lane, index, work, memory, queue, found.firings))
+        elif switch == now:
+            jump = True
+    following, given = obey(w, lane, index, work, memory, queue, found.firings)
+    stop = min(stop, following)
     if event < last_event:
         stop = min(stop, events[event, 0])
     w[STOP + lane] = stop
-    w[PLAN + lane] = min(w[PLAN + lane], work.control[FIRST_STEP])
+    if jump or given:
+        w[PLAN + lane] = min(w[PLAN + lane], work.control[FIRST_STEP])
     position, last_time = index[lane, NEXT_TIME], index[lane, LAST_TIME]
     while position < last_time and times[position] <= now:
         for k in range(N_STATES):
@@ -219,14 +221,13 @@ def load(w, lane, patient, index, work, memory, queue):
     index[lane, NEXT_TIME], index[lane, LAST_TIME] = work.time_offsets[who], work.time_offsets[who + 1]
     index[lane, NEXT_EVENT], index[lane, LAST_EVENT] = work.event_offsets[who], work.event_offsets[who + 1]
     index[lane, FIRST_RULE], index[lane, LAST_RULE] = work.rule_offsets[who], work.rule_offsets[who + 1]
-    queue[lane] = np.inf
     for k in range(N_PARAMETERS):
         w[PARAMETER + k * LANES + lane] = work.parameters[patient, k]
     for k in range(N_STATES):
         if RATE_SLOT[k] >= 0:
             w[RATE + RATE_SLOT[k] * LANES + lane] = 0.0
     prepare(w, lane)
-    arm(w, lane, index, work, memory)
+    arm(w, lane, index, work, memory, queue)
     w[TIME + lane] = w[END + lane] = work.control[START]
     w[PLAN + lane] = work.control[FIRST_STEP]
     w[ACCEPTED + lane] = w[REJECTED + lane] = w[CLIPPED + lane] = 0.0
@@ -296,18 +297,6 @@ def serve(w, index, first_waiting, last, work, found, memory, queue):
 
 
 @kernel
-def memory_of_rules(rule_offsets, rules):
-    """What each lane remembers of its rules, and room for the doses that they order."""
-    most, room = 0, 0
-    for who in range(len(rule_offsets) - 1):
-        ordered = 0
-        for r in range(rule_offsets[who], rule_offsets[who + 1]):
-            ordered += int(rules[r, AT_MOST] * (rules[r, LAST_ACTION] - rules[r, FIRST_ACTION]))
-        most, room = max(most, rule_offsets[who + 1] - rule_offsets[who]), max(room, ordered)
-    return np.zeros((LANES, most, 3)), np.full((LANES, room, 4), np.inf)
-
-
-@kernel
 def solve(first, last, work, found):
     """Integrate patients first..last-1 of `work` and write what is found, see `cartsim.kernels.work`.
 
@@ -320,7 +309,7 @@ def solve(first, last, work, found):
     w = raw[shift : shift + SIZE]
     control, in_step = work.control, work.control[ALIKE] > 0.0
     index = np.full((LANES, 8), -1, dtype=np.int64)
-    memory, queue = memory_of_rules(work.rule_offsets, work.rules)
+    memory, queue = memory_of_rules(first, last, work)
     for lane in range(LANES):
         w[PLAN + lane], w[STOP + lane], w[DUE + lane], w[END + lane] = 1e-9, np.inf, np.inf, np.inf
         w[ASKS + lane], w[TAKEN + lane] = 1.0, 0.0
@@ -341,7 +330,7 @@ def solve(first, last, work, found):
         asking, due = verdict(w, control)
         if in_step:
             ask_alike(w)
-        cut_at_crossings(w, index, work, memory)
+        cut_at_crossings(w, memory)
         if due:
             outputs_inside(w, index, work.times, found.states)
         take(w)

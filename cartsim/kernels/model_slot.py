@@ -14,9 +14,9 @@ LANES = 8
 N_STATES, N_PARAMETERS, N_SWITCHES = 1, 1, 0
 ORDER = 4
 CLOCK = 0
-STATE, NEXT, VALUE, PARAMETER, SIGNALS = (k * LANES for k in range(24, 29))
-SWITCH, SWITCH_TIME, RATE = 29 * LANES, 29 * LANES, 29 * LANES
-SIZE = 29 * LANES
+STATE, NEXT, VALUE, PARAMETER, SIGNALS = (k * LANES for k in range(26, 31))
+SWITCH, SWITCH_TIME, RATE = 31 * LANES, 31 * LANES, 31 * LANES
+SIZE = 31 * LANES
 TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
 NOW, TAKEN, CLIPPED, THETA, NEGATIVES = (CLOCK + k * LANES for k in (11, 12, 16, 17, 18))
 RATE_SLOT = (-1,)
@@ -60,6 +60,12 @@ def interpolate(w):
         theta = w[THETA + lane]
         w[VALUE + lane] = (1.0 - theta) * w[STATE + lane] + theta * w[NEXT + lane]
         w[NEGATIVES + lane] = 0.0
+
+
+@kernel
+def approach(w):
+    """As `interpolate`, from the stages themselves and only the states that `watch` reads."""
+    interpolate(w)
 
 
 @kernel

@@ -81,6 +81,11 @@ class EventTable:
         """Columns time, kind, target, value; float64 (E, 4)."""
         return np.column_stack([self.time, self.kind, self.target, self.value]).astype(np.float64, order="C")
 
+    @property
+    def identity(self) -> bytes:
+        """The same bytes for the same doses and rules, for fingerprints."""
+        return self.matrix().tobytes() + (b"" if self.rules is None else self.rules.identity)
+
     def for_solver(self, model: Model, subjects: int) -> SolverEvents:
         """For S subjects; one subject's events and rules are repeated for all where only one is given.
 

@@ -16,10 +16,22 @@ from cartsim.spec.model import Model
 
 @dataclass(frozen=True)
 class Regimen:
-    """All doses of one patient, in any order, and the rules by which more are given."""
+    """All doses of one patient, in any order, and the rules by which more are given.
+
+    Raises
+    ------
+    ModelError
+        Where two rules bear one name: their firings could not be told apart.
+    """
 
     doses: tuple[Dose, ...] = ()
     rules: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [rule.name for rule in self.rules]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ModelError("two rules of a regimen have the same name", value=", ".join(twice))
 
     @classmethod
     def single(cls, amount: float, *, time: float = 0.0, duration: float = 0.0) -> Regimen:

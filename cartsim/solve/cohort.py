@@ -45,6 +45,7 @@ class Reduced:
     counts : int64 (n, 3), accepted steps, rejected steps, tiny negatives set to zero
     firings : float64 (n, K), day when each rule fired, NaN where it did not; in the order of the patient's
         rules, as many columns for each as it may fire
+    firing_names : names of these columns, such as day_of_tocilizumab_1, where all have the same rules
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Reduced:
     status: np.ndarray
     counts: np.ndarray
     firings: np.ndarray
+    firing_names: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,11 +82,14 @@ class Reduced:
         return pd.DataFrame(rows, columns=["name", "unit", "description"])
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a patient: its number from 0 on as `patient`, `status`, then the numbers by name."""
+        """One row a patient: its number from 0 on as `patient`, `status`, the numbers and firings by name."""
         import pandas as pd
 
         columns = {"patient": np.arange(len(self.status)), "status": self.status}
-        return pd.DataFrame(columns | dict(zip(self.names, self.values.T, strict=True)))
+        columns |= dict(zip(self.names, self.values.T, strict=True))
+        if self.firing_names:
+            columns |= dict(zip(self.firing_names, self.firings.T, strict=True))
+        return pd.DataFrame(columns)
 
 
 def reduce_cohort(
@@ -112,7 +117,7 @@ def reduce_cohort(
     reductions : Peak("il6"), Area("car_t", start=0, end=28) …
     count : patients, where `parameters` is a function
     events : doses of one subject, for all, or of n subjects; none by default
-    regimen : instead of `events`: a Regimen for everyone
+    regimen : instead of `events`: a Regimen for everyone; when its rules fired is kept for each patient
     start, method : as for `batch`
     threads : int; the result has the same bits for any number
     progress : hears (patients done, patients) from time to time, in the calling thread
@@ -153,6 +158,7 @@ def reduce_cohort(
         np.empty(count, dtype=np.int64),
         np.empty((count, 3), dtype=np.int64),
         np.empty((count, work.events.rules.slots)),
+        work.events.rules.firing_names,
     )
     free: SimpleQueue[Batch] = SimpleQueue()
     for _ in range(max(threads, 1)):

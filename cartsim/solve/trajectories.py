@@ -27,6 +27,7 @@ class Trajectories:
     states : float64 (n, T, N), in `state_names` order
     status : int64 (n,), 0 is fine, otherwise see `cartsim.solve.batch.STATUS`
     parameters : float64 (n, P), what was simulated
+    firings : for each patient (rule name, day) whenever a rule of its regimen fired, in the order of time
     """
 
     model: Model
@@ -36,6 +37,7 @@ class Trajectories:
     states: np.ndarray
     status: np.ndarray
     parameters: np.ndarray
+    firings: tuple[tuple[tuple[str, float], ...], ...] = ()
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -70,6 +72,17 @@ class Trajectories:
         columns |= {name: self.output(name).ravel() for name in self.output_names}
         columns |= {f"state_{name}": self.state(name).ravel() for name in self.state_names}
         return pd.DataFrame(columns)
+
+    def rule_firings(self) -> pd.DataFrame:
+        """One row a firing: subject, rule, day."""
+        import pandas as pd
+
+        rows = [
+            (subject, rule, day)
+            for subject, fired in zip(self.subjects, self.firings or ((),) * len(self.subjects), strict=True)
+            for rule, day in fired
+        ]
+        return pd.DataFrame(rows, columns=["subject", "rule", "day"])
 
     def to_xarray(self) -> xr.Dataset:
         """Outputs and states as variables over (subject, time) with units; status and parameters too."""

@@ -26,7 +26,7 @@ from cartsim.spec.model import Model
 from cartsim.spec.printing import LANES, Layout, Stores, lane_kernel, number
 from cartsim.spec.reciprocals import by_reciprocals, with_merged_reciprocals
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
-from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, take_kernel
+from cartsim.spec.steps import approach_kernel, explicit_step, judge_kernel, rosenbrock_step, take_kernel
 from cartsim.spec.terms import minimum
 from cartsim.spec.trace import Traced, trace
 
@@ -35,7 +35,7 @@ KERNELS = Path(__file__).resolve().parent.parent / "kernels"
 CLOCK_SLOTS = (
     *("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT", "PLAN", "STOP", "DUE", "END", "NOW"),
     *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED", "THETA", "NEGATIVES"),
-    *("WATCHING", "PENDING", "LOW", "HIGH", "WATCH_TIME"),
+    *("WATCHING", "WATCH_TIME", "LOW", "HIGH", "BELOW", "ABOVE", "EXCESS"),
 )
 
 
@@ -77,7 +77,7 @@ def solver_text(
     kernels.append(take_kernel(model, layout))
     layout.take("SIGNALS", len(watched))
     if watched:
-        kernels.append(_watch_kernel(model, traced, layout, watched))
+        kernels += _watch_kernels(model, tableau, traced, layout, watched)
     kernels.append(observe_kernel(traced))
     constants = {
         "LANES": lanes,
@@ -126,13 +126,25 @@ def _driver_body(*, rules: bool) -> str:
     return "\n\n".join(text.partition("# </model slot>")[2].strip("\n") for text in texts) + "\n"
 
 
-def _watch_kernel(model: Model, traced: Traced, layout: Layout, watched: Sequence[str]) -> str:
-    """Kernel `watch`: signals of all lanes from the states in VALUE at WATCH_TIME."""
+def _watch_kernels(
+    model: Model,
+    tableau: RosenbrockTableau | ExplicitTableau,
+    traced: Traced,
+    layout: Layout,
+    watched: Sequence[str],
+) -> list[str]:
+    """Kernels `approach` and `watch`: from a step to states in VALUE, and from these to the signals."""
     states = [traced.graph.leaf("state", i) for i in range(len(model.states))]
     known = dict(zip(model.state_names, states, strict=True))
     known |= dict(zip(model.output_names, traced.outputs, strict=True))
-    stores = [(layout.slots["SIGNALS"] + i * layout.lanes, known[name]) for i, name in enumerate(watched)]
-    return lane_kernel("watch", stores, _placer(layout, "VALUE", "WATCH_TIME"), layout, {})
+    signals = [known[name] for name in watched]
+    below = leaves_below(signals)
+    read = sorted({int(i) for node in signals for kind, i in below[node.key] if kind == "state"})
+    stores = [(layout.slots["SIGNALS"] + i * layout.lanes, node) for i, node in enumerate(signals)]
+    return [
+        approach_kernel(model, tableau, layout, read),
+        lane_kernel("watch", stores, _placer(layout, "VALUE", "WATCH_TIME"), layout, {}),
+    ]
 
 
 def _layout(model: Model, traced: Traced, rate_slot: list[int], lanes: int) -> Layout:

@@ -18,8 +18,13 @@ def _combination(weights: Sequence[float], values: Sequence[str], start: str = "
     return " + ".join(terms) or "0.0"
 
 
-def _vectors(layout: Layout, names: Sequence[str]) -> list[str]:
+def _vectors(layout: Layout, names: Iterable[str]) -> list[str]:
     return [f"w[{layout.slots[name]} + k]" for name in names]
+
+
+def _lane_values(layout: Layout, names: Iterable[str], offset: int) -> list[str]:
+    """One state of each named vector, `offset` numbers into it."""
+    return [f"w[{layout.slots[name] + offset} + lane]" for name in names]
 
 
 def _over_all(layout: Layout, size: int, lines: Iterable[str]) -> list[str]:
@@ -102,15 +107,18 @@ def _rosenbrock_dense(
     ]
 
     def formula(offset: int) -> str:
-        slots = (layout.slots[name] + offset for name in ("STATE", "NEXT", *names))
-        before, after, *bends = (f"w[{slot} + lane]" for slot in slots)
-        polynomial = bends[-1]
-        for bend in reversed(bends[:-1]):
-            polynomial = f"({bend} + theta * {polynomial})"
-        return f"(1.0 - theta) * {before} + theta * ({after} + (1.0 - theta) * {polynomial})"
+        return _rosenbrock_curve(*_lane_values(layout, ("STATE", "NEXT", *names), offset))
 
     dense = "\n".join(["@kernel", "def dense(w):", *_over_all(layout, size, lines)])
     return [dense, _interpolate_kernel(model, layout, formula)]
+
+
+def _rosenbrock_curve(before: str, after: str, *bends: str) -> str:
+    """The dense output at theta, as text."""
+    polynomial = bends[-1]
+    for bend in reversed(bends[:-1]):
+        polynomial = f"({bend} + theta * {polynomial})"
+    return f"(1.0 - theta) * {before} + theta * ({after} + (1.0 - theta) * {polynomial})"
 
 
 def _interpolate_kernel(model: Model, layout: Layout, formula: Callable[[int], str]) -> str:
@@ -173,13 +181,47 @@ def _explicit_dense(
     ]
 
     def formula(offset: int) -> str:
-        slots = (layout.slots[name] + offset for name in ("STATE", "NEXT", "R3", "R4", "R5"))
-        before, after, c3, c4, c5 = (f"w[{slot} + lane]" for slot in slots)
-        bend = f"(1.0 - theta) * ({c3} + theta * ({c4} + (1.0 - theta) * {c5}))"
-        return f"{before} + theta * (({after} - {before}) + {bend})"
+        return _explicit_curve(*_lane_values(layout, ("STATE", "NEXT", "R3", "R4", "R5"), offset))
 
     dense = "\n".join(["@kernel", "def dense(w):", *_over_all(layout, size, lines)])
     return [dense, _interpolate_kernel(model, layout, formula)]
+
+
+def _explicit_curve(before: str, after: str, c3: str, c4: str, c5: str) -> str:
+    """The continuous extension at theta, as text."""
+    bend = f"(1.0 - theta) * ({c3} + theta * ({c4} + (1.0 - theta) * {c5}))"
+    return f"{before} + theta * (({after} - {before}) + {bend})"
+
+
+def approach_kernel(
+    model: Model, tableau: RosenbrockTableau | ExplicitTableau, layout: Layout, read: Sequence[int]
+) -> str:
+    """Kernel `approach`: states by their numbers `read` at THETA of a step into VALUE.
+
+    Straight from the stages: all states' dense output at every step would cost more than the step.
+    """
+    stages = [f"U{i}" for i in range(tableau.stages)]
+    body = [f"theta = w[{layout.slots['THETA']} + lane]"]
+    for n in read:
+        offset = n * layout.lanes
+        (before, after), own = (_lane_values(layout, names, offset) for names in (("STATE", "NEXT"), stages))
+        if isinstance(tableau, RosenbrockTableau):
+            bends = [f"b{q}" for q in range(len(tableau.dense))]
+            body += [f"{b} = {_combination(row, own)}" for b, row in zip(bends, tableau.dense, strict=True)]
+            body.append(f"value = {_rosenbrock_curve(before, after, *bends)}")
+        else:
+            body += [
+                f"step, change = w[{layout.slots['STEP']} + lane], {after} - {before}",
+                f"c3 = step * {own[0]} - change",
+                f"c4 = change - step * {own[-1]} - c3",
+                f"c5 = step * ({_combination(tableau.dense, own)})",
+                f"value = {_explicit_curve(before, after, 'c3', 'c4', 'c5')}",
+            ]
+        if model.states[n].positive:
+            body.append("value = 0.0 if value < 0.0 else value")
+        body.append(f"w[{layout.slots['VALUE'] + offset} + lane] = value")
+    loop = [f"    for lane in range({layout.lanes}):", *(f"        {line}" for line in body)]
+    return "\n".join(["@kernel", "def approach(w):", *loop])
 
 
 def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -> str:

@@ -11,6 +11,9 @@ from cartsim.data.dataset import ObservationArrays
 from cartsim.errors import FitError
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.observe.error_models import AdditiveError, CombinedError, LogNormalError
+from cartsim.regimen.doses import Dose
+from cartsim.regimen.regimen import Regimen, events_of
+from cartsim.regimen.rules import Rule
 from cartsim.spec.model import Model, Output, Parameter, State, assumed
 from cartsim.spec.priors import (
     Beta,
@@ -247,6 +250,19 @@ def test_the_fingerprint_is_stable_and_tells_inputs_apart():
     assert first.fingerprint() == second.fingerprint()
     moved = replace(first, fixed={"fster": 2.0}).fingerprint()
     assert {name for name in moved if moved[name] != first.fingerprint()[name]} == {"fixed values"}
+
+
+def test_the_fingerprint_knows_doses_and_rules():
+    problem = small_fit.patient_problem()
+    rules = [
+        (),
+        (Rule("more", "car_transgene", (Dose(9.0, target="memory"),), below=50.0),),
+        (Rule("more", "car_transgene", (Dose(9.0, target="memory"),), below=60.0),),
+    ]
+    tables = [events_of(problem.model, [Regimen((), own)]) for own in rules]
+    digests = [replace(problem, events=table).fingerprint()["data"] for table in tables]
+    assert len(set(digests)) == 3
+    assert digests[0] == problem.fingerprint()["data"], "a table in which nothing happens is no table"
 
 
 GOOD = arrays([1.0, 2.0], [80.0, 70.0])

@@ -13,7 +13,7 @@ from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
 from cartsim.regimen.doses import Dose
 from tests.kernels.test_reduce import sample
-from tests.problems import WARD, given, solved
+from tests.problems import FEVER, WARD, given, reacting, solved
 
 ROOT = Path(__file__).resolve().parents[2]
 WARD_VALUES = {"pace": 0.3, "speed_up": 2.0, "switch_day": 1.7}
@@ -24,7 +24,7 @@ import numpy as np
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
 from cartsim.regimen.doses import Dose
-from tests.problems import WARD, given, solved
+from tests.problems import FEVER, WARD, given, reacting, solved
 np.seterr(all="ignore")
 stein = load_model("stein2019_tisagenlecleucel")
 events = given(Dose(3.0), Dose(1.0, 1.2, 0.5))
@@ -32,9 +32,11 @@ results = {{
     "ward": solved(WARD, {times}, Rodas5P(rtol=1e-4), events=events, **{values}),
     "stein": solved(stein, {days}, Rodas5P(rtol=1e-3)),
     "stein closed": solved(stein, {days}, None, tocilizumab_day=3.0),
+    "fever": solved(FEVER, {days}, Rodas5P(rtol=1e-5), events=reacting()),
 }}
 for name, result in results.items():
-    print(json.dumps([name, result.outputs.tolist(), result.states.tolist(), result.counts.tolist()]))
+    counts, firings = result.counts.tolist(), result.firings.tolist()
+    print(json.dumps([name, result.outputs.tolist(), result.states.tolist(), counts, firings]))
 """
 PLACEHOLDER = """
 import sys
@@ -83,13 +85,16 @@ def test_the_plain_python_twin_of_every_kernel_gives_the_compiled_numbers(tmp_pa
         "ward": solved(WARD, TIMES, Rodas5P(rtol=1e-4), events=events, **WARD_VALUES),
         "stein": solved(stein, DAYS, Rodas5P(rtol=1e-3)),
         "stein closed": solved(stein, DAYS, None, tocilizumab_day=3.0),
+        "fever": solved(FEVER, DAYS, Rodas5P(rtol=1e-5), events=reacting()),
     }
+    assert np.isfinite(compiled["fever"].firings).sum() == 4
     for name, result in compiled.items():
-        outputs, states, counts = plain[name]
+        outputs, states, counts, firings = plain[name]
         # Start values and outputs call the C library's exp, log and pow, NumPy its own: the last bit differs.
         assert result.outputs == pytest.approx(np.array(outputs), rel=1e-11, abs=1e-13), name
         assert result.states == pytest.approx(np.array(states), rel=1e-11, abs=1e-13), name
         assert result.counts.tolist() == counts, name
+        assert result.firings == pytest.approx(np.array(firings), rel=1e-11, nan_ok=True), name
 
 
 def test_the_driver_runs_on_its_own_placeholder_model(tmp_path):
