@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 STATUS = {0: "fine", 1: "step cap reached", 2: "not finite", 3: "step too small", 4: "runaway"}
+# Cells fell below what the solver resolves (1e-100 scales) and multiplied again: their number is unknown.
+# Cells took off from near rest so fast that errors grow 12,000-fold.
+STATUS |= {5: "regrown from unresolved", 6: "too sensitive"}
 # What the kernels are compiled for; a read-only array (pandas gives such) would compile them a second time.
 KERNEL_ARRAY = ("C_CONTIGUOUS", "WRITEABLE")
 # Patients a task; results do not depend on it. Large enough that lanes stay full, small enough to share out.

@@ -14,9 +14,9 @@ LANES = 8
 N_STATES, N_PARAMETERS, N_SWITCHES = 1, 1, 0
 ORDER = 4
 CLOCK = 0
-STATE, NEXT, VALUE, PARAMETER = (k * LANES for k in range(19, 23))
-SWITCH, SWITCH_TIME, RATE = 23 * LANES, 23 * LANES, 23 * LANES
-SIZE = 23 * LANES
+STATE, NEXT, VALUE, PARAMETER = (k * LANES for k in range(29, 33))
+SWITCH, SWITCH_TIME, RATE = 33 * LANES, 33 * LANES, 33 * LANES
+SIZE = 33 * LANES
 TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
 NOW, TAKEN, CLIPPED, THETA, NEGATIVES = (CLOCK + k * LANES for k in (11, 12, 16, 17, 18))
 RATE_SLOT = (-1,)
@@ -46,6 +46,11 @@ def take(w):
             w[CLIPPED + lane] += 1.0 if w[NEXT + lane] < 0.0 else 0.0
             w[STATE + lane] = max(w[NEXT + lane], 0.0)
         w[TIME + lane] = w[NOW + lane]
+
+
+@kernel
+def watch(w):
+    """Mark states that can multiply and are lost, and see that none comes back unnoticed; here is none."""
 
 
 @kernel

@@ -21,10 +21,11 @@ import numpy as np
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.elimination import factorise, solve_formulas
 from cartsim.spec.expression import LEAVES, Node, leaves_below, ordered
+from cartsim.spec.growth import multiplying
 from cartsim.spec.model import Model
 from cartsim.spec.printing import LANES, Layout, Stores, lane_kernel, number
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
-from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, take_kernel
+from cartsim.spec.steps import explicit_step, judge_kernel, rosenbrock_step, take_kernel, watch_kernel
 from cartsim.spec.trace import Traced
 
 DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
@@ -32,6 +33,7 @@ DRIVER = Path(__file__).resolve().parent.parent / "kernels" / "lane_driver.py"
 CLOCK_SLOTS = (
     *("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT", "PLAN", "STOP", "DUE", "END", "NOW"),
     *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED", "THETA", "NEGATIVES"),
+    *("RESOLVED", "FAINT", "WATCHED", "REGREW", "WAY", "RISE", "SLOWEST", "TIGHTER", "RESTLESS", "REVIVAL"),
 )
 
 
@@ -43,7 +45,8 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
     layout = _layout(model, traced, rate_slot)
     hoisted = parameter_only(traced)
     known = {node.key: layout.take(f"derived {node.key}") for node in hoisted}
-    kernels = [prepare_kernel(traced, hoisted, known, layout)]
+    lost = {i: layout.take(f"lost {i}") for i in multiplying(model)}
+    kernels = [prepare_kernel(traced, hoisted, known, layout, lost)]
     stages = tableau.stages
     for name, count in [
         ("F", size),
@@ -62,8 +65,9 @@ def solver_text(model: Model, tableau: RosenbrockTableau | ExplicitTableau) -> s
         kernels += _implicit_kernels(model, tableau, layout, known, f_stores)
     else:
         kernels += explicit_step(model, tableau, layout, autonomous=not _reads_time(rates))
-    kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
+    kernels.append(judge_kernel(model, layout, lost, stages, explicit=isinstance(tableau, ExplicitTableau)))
     kernels.append(take_kernel(model, layout))
+    kernels.append(watch_kernel(model, layout, lost))
     kernels.append(observe_kernel(traced))
     constants = {
         "LANES": LANES,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
-from cartsim.spec.model import Model
+from cartsim.spec.growth import AFLOAT, INFLOW, LOST, SLACK
+from cartsim.spec.model import Model, State
 from cartsim.spec.printing import LANES, Layout, number
 
 
@@ -176,10 +177,14 @@ def _explicit_dense(
     return [dense, _interpolate_kernel(model, layout, formula)]
 
 
-def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -> str:
-    """Kernel `judge`: the largest error of a state in units of scale + max(|y|, |y1|), and a step's checks.
+def judge_kernel(
+    model: Model, layout: Layout, lost: Mapping[int, int], stages: int, *, explicit: bool
+) -> str:
+    """Kernel `judge`: the largest error of a state in units of its weight, and a step's checks.
 
-    Not the RMS: many quiet states would let one be wrong by the square root of their number.
+    Not the RMS: many quiet states would let one be wrong by the square root of their number. The weight is
+    scale + max(|y|, |y1|); that of a state that can multiply (those with a slot in `lost`) is relative. Also
+    the longest WAY of a state in this step and the largest RISE of one that multiplies, in the same units.
     """
     slot = layout.slots
     errors = slot["STAGE"] if explicit else slot[f"U{stages - 1}"]
@@ -189,12 +194,13 @@ def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -
         body += [
             f"new{n} = w[{slot['NEXT'] + offset} + lane]",
             f"size{n} = abs(new{n})",
-            f"old{n} = abs(w[{slot['STATE'] + offset} + lane])",
-            f"weight{n} = {number(state.scale)} + (old{n} if old{n} > size{n} else size{n})",
-            f"part{n} = abs(w[{errors + offset} + lane]) / weight{n}",
+            f"start{n} = w[{slot['STATE'] + offset} + lane]",
+            f"old{n} = abs(start{n})",
+            f"wrong{n} = abs(w[{errors + offset} + lane])",
         ]
-        if state.positive:
-            body.append(f"low{n} = new{n} * {number(1.0 / state.scale)}")
+        body += _relative_parts(n, state, slot["RESOLVED"]) if n in lost else _absolute_parts(n, state)
+        body += [f"move{n} = (new{n} - start{n}) * inverse{n}", f"way{n} = abs(move{n})"]
+        body += [f"rise{n} = move{n} if new{n} > {number(state.scale)} else 0.0"] if n in lost else []
     every = range(len(model.states))
     positive = [n for n in every if model.states[n].positive]
     # written so that a NaN in either argument is never hidden
@@ -203,6 +209,9 @@ def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -
     )
     body += _reduced("size", every, "{0} if {0} > {1} else {1}", f"w[{slot['LARGEST']} + lane]")
     body += _reduced("low", positive, "{0} if {0} < {1} else {1}", f"w[{slot['LOWEST']} + lane]")
+    body += _reduced("way", every, "{0} if {0} > {1} else {1}", f"w[{slot['WAY']} + lane]")
+    body += _reduced("rise", list(lost), "{0} if {0} > {1} else {1}", f"w[{slot['RISE']} + lane]")
+    body += _reduced("faint", list(lost), "{0} if {0} > {1} else {1}", f"w[{slot['FAINT']} + lane]")
     if explicit:
         body.append(f"w[{slot['PIVOT']} + lane] = 1.0")
     return "\n".join(
@@ -213,6 +222,34 @@ def judge_kernel(model: Model, layout: Layout, stages: int, *, explicit: bool) -
             *(f"        {line}" for line in body),
         ]
     )
+
+
+def _absolute_parts(n: int, state: State) -> list[str]:
+    """Error of a state that is only fed or cleared: below its scale it does not matter."""
+    lines = [
+        f"inverse{n} = 1.0 / ({number(state.scale)} + (old{n} if old{n} > size{n} else size{n}))",
+        f"part{n} = wrong{n} * inverse{n}",
+    ]
+    return [*lines, f"low{n} = new{n} * {number(1.0 / state.scale)}"] if state.positive else lines
+
+
+def _relative_parts(n: int, state: State, resolved: int) -> list[str]:
+    """Error of a state that can multiply, relative to the new value alone.
+
+    With the larger of both ends, a state that falls far within one step could end it wrong altogether, even
+    below zero. Its size below zero counts in units of the weight too: a fraction of what is there.
+    """
+    scale = number(state.scale)
+    return [
+        f"slack{n} = {number(SLACK)} * size{n}",
+        f"level{n} = {scale} * w[{resolved} + lane]",
+        f"fed{n} = size{n} > {number(INFLOW)} * (old{n} + level{n})",
+        f"slack{n} = {scale} if (slack{n} > {scale}) | fed{n} else slack{n}",
+        f"inverse{n} = 1.0 / (size{n} + slack{n} + level{n})",
+        f"part{n} = wrong{n} * inverse{n}",
+        f"low{n} = new{n} * inverse{n}",
+        f"faint{n} = {scale} * inverse{n}",
+    ]
 
 
 def _reduced(name: str, members: Sequence[int], formula: str, target: str) -> list[str]:
@@ -243,3 +280,44 @@ def take_kernel(model: Model, layout: Layout) -> str:
     body.append(f"w[{slot['TIME']} + lane] = w[{slot['NOW']} + lane]")
     loop = [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
     return "\n".join(["@kernel", "def take(w):", *loop])
+
+
+def watch_kernel(model: Model, layout: Layout, lost: Mapping[int, int]) -> str:
+    """Kernel `watch`: mark multiplying states that a good step leaves lost, and keep them afloat.
+
+    REGREW is set when one comes back above its scale; REVIVAL is the fastest growth rate of those lost. Runs
+    where a state is FAINT, WATCHED or below zero.
+    """
+    slot = layout.slots
+    head = [
+        *_over_all(len(model.states), [f"w[{slot['STAGE']} + k] = w[{slot['NEXT']} + k]"]),
+        f"    for lane in range({LANES}):",
+        f"        w[{slot['STAGE_TIME']} + lane] = w[{slot['NOW']} + lane]",
+        "    rhs(w)",
+    ]
+    body = [
+        f"good = w[{slot['TAKEN']} + lane] > 0.0",
+        f"resolved = w[{slot['RESOLVED']} + lane]",
+        f"regrew, watched, revival = w[{slot['REGREW']} + lane], 0.0, 0.0",
+    ]
+    for n, place in lost.items():
+        scale = number(model.states[n].scale)
+        new = f"w[{slot['NEXT'] + n * LANES} + lane]"
+        body += [
+            f"old, value, level = w[{slot['STATE'] + n * LANES} + lane], {new}, {scale} * resolved",
+            f"least, afloat = {number(LOST)} * level, {number(LOST * AFLOAT)} * level",
+            # what was fed, or infused above its scale, is known again
+            f"fed = (old > {scale}) | (value > {number(INFLOW)} * (old + level))",
+            f"mark = 0.0 if fed else w[{place} + lane]",
+            f"regrew = 1.0 if good & (mark > 0.0) & (value > {scale}) else regrew",
+            "mark = 1.0 if (old > 0.0) & (value < least) else mark",
+            f"w[{place} + lane] = mark if good else w[{place} + lane]",
+            f"watched += w[{place} + lane]",
+            "value = afloat if good & (mark > 0.0) & (value < afloat) else value",
+            f"rate = w[{slot['F'] + n * LANES} + lane] / value",
+            "revival = rate if (mark > 0.0) & (rate > revival) else revival",
+            f"{new} = value",
+        ]
+    body += [f"w[{slot[name]} + lane] = {name.lower()}" for name in ("REGREW", "WATCHED", "REVIVAL")]
+    loop = [f"    for lane in range({LANES}):", *(f"        {line}" for line in body)]
+    return "\n".join(["@kernel", "def watch(w):", *head, *loop])
