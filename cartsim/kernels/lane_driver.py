@@ -54,7 +54,7 @@ DEEPEST = 1.0 / RUNAWAY_LIMIT
 # Rounding in a model's own differences (1 - almost 1) can make that impossible: in a lane with more rejected
 # steps than this, and than this share of the accepted ones, each further one raises the level tenfold, up to
 # the scale itself.
-REJECTIONS_ALLOWED, SHARE_ALLOWED = 100.0, 0.2
+REJECTIONS_ALLOWED, SHARE_ALLOWED, OFTEN = 100.0, 0.2, 10.0
 # FAINT is scale / weight of the smallest multiplying state, 1 / (4 size + RESOLVED) with its size in scales;
 # times RESOLVED it is 1 for nothing at all, and from here on the state may be lost (`spec.growth.LOST`).
 FAINT_FROM = 0.96
@@ -108,8 +108,9 @@ def verdict(w, control):
         sound = (w[LOWEST + lane] >= -NEGATIVE_ALLOWED * rtol) & (w[PIVOT + lane] > SMALLEST_PIVOT)
         good = ((error <= 1.0) & sound) | (fixed & (error == error))
         grown = h * (5.0 if wanted > 5.0 else (0.2 if wanted < 0.2 else wanted))
-        # No growth right after a rejection: where the estimate is steep, every other step would be refused.
-        grown = h if (w[TAKEN + lane] == 0.0) & (grown > h) else grown
+        # Where the estimate is steep, every other step may be refused: then no growth right after a refusal.
+        often = w[REJECTED + lane] > OFTEN + SHARE_ALLOWED * w[ACCEPTED + lane]
+        grown = h if often & (w[TAKEN + lane] == 0.0) & (grown > h) else grown
         # A step cut to hit a stop says nothing against the longer one that was planned.
         grown = w[PLAN + lane] if (h < w[PLAN + lane]) & (grown < w[PLAN + lane]) else grown
         shrunk = h * (0.5 if error <= 1.0 else (wanted if (wanted > 0.1) & (wanted < 1.0) else 0.1))

@@ -137,7 +137,6 @@ def _check_uses(
 
 def _digest(model: Model, roots: Sequence[Node]) -> str:
     text = [f"{s.name} {s.scale!r} {s.positive} {s.extinct_below!r} {s.dosed}" for s in model.states]
-    text += [f"{s.name} multiplies {s.multiplies}" for s in model.states if s.multiplies is not None]
     text += [*model.parameter_names, *model.output_names, f"infusion {model.infusion}"]
     order = ordered(roots)
     number = {node.key: i for i, node in enumerate(order)}

@@ -101,7 +101,7 @@ def test_cells_that_live_on_rounding_alone_do_not_stop_the_clock():
 
 
 def test_cells_that_leave_a_balance_are_solved_anew_at_a_tighter_tolerance():
-    """In this wide cohort's worst patients CAR-T cells hover for weeks, then take off: errors grow 400-fold."""
+    """In the worst of a wide cohort CAR-T cells hover for weeks, then take off: errors grow 400-fold."""
     case = make_case("kirouac2023", 18_816, seed=13, log_sd=0.5)
     worst = case.parameters[[18_815, 9_029, 9_399]]
     loose, tight = (
