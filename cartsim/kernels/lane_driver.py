@@ -12,41 +12,44 @@ Rules that react to the simulated patient are in `rule_driver`; a solver without
 # <model slot>
 from cartsim.kernels.clock import (
     ACCEPTED,
+    AGAIN,
     ALIKE,
     ASKS,
     BOLUS,
     CLIPPED,
+    DEEPEST,
     DUE,
     END,
     ERROR,
     FINE,
+    FINEST_RTOL,
     FIRST_RULE,
     FIRST_STEP,
-    FIXED_STEP,
-    INVERSE,
     LARGEST,
     LAST_EVENT,
     LAST_RULE,
     LAST_TIME,
-    LOWEST,
-    MAX_STEP,
+    LOST,
     MAX_STEPS,
-    NEGATIVE_ALLOWED,
     NEGATIVES,
     NEXT_EVENT,
     NEXT_TIME,
     NOT_FINITE,
     NOW,
     PATIENT,
-    PIVOT,
     PLAN,
     RATE_CHANGE,
+    REGREW,
+    REGROWN,
     REJECTED,
+    RESOLVED,
+    RESTLESS,
     ROW,
     RTOL,
     RUNAWAY,
     RUNAWAY_LIMIT,
-    SMALLEST_PIVOT,
+    SENSITIVE,
+    SLOWEST,
     START,
     STEP,
     STEP_CAP,
@@ -54,6 +57,8 @@ from cartsim.kernels.clock import (
     STOP,
     TAKEN,
     THETA,
+    TIGHTER,
+    TIGHTEST,
     TIME,
     WATCHING,
 )
@@ -64,7 +69,6 @@ from cartsim.kernels.model_slot import (
     N_PARAMETERS,
     N_STATES,
     N_SWITCHES,
-    ORDER,
     PARAMETER,
     RATE,
     RATE_SLOT,
@@ -76,75 +80,15 @@ from cartsim.kernels.model_slot import (
     advance,
     dense,
     interpolate,
+    mind_the_lost,
     np,
     prepare,
     take,
 )
 from cartsim.kernels.no_rules import arm, cut_at_crossings, memory_of_rules, obey
+from cartsim.kernels.step_control import plan, revive, verdict
 
 # </model slot>
-
-
-@kernel
-def plan(w, control):
-    """Each lane's next step, cut to hit its next stop exactly. An idle lane steps on the spot."""
-    longest, fixed = control[MAX_STEP], control[FIXED_STEP]
-    for lane in range(LANES):
-        planned = w[PLAN + lane]
-        planned = longest if planned > longest else planned
-        planned = fixed if fixed > 0.0 else planned
-        left = w[STOP + lane] - w[TIME + lane]
-        step = left if planned >= left * (1.0 - 1e-10) else planned
-        w[STEP + lane] = step
-        w[INVERSE + lane] = 1.0 / step
-
-
-@kernel
-def verdict(w, control):
-    """Which lanes take their step, the size of the next, and which lanes ask for attention.
-
-    Returns whether any lane asks, and whether any has an output due inside its step.
-    """
-    rtol, cap, fixed = control[RTOL], control[MAX_STEPS], control[FIXED_STEP]
-    for lane in range(LANES):  # one loop of loads, choices and stores: only so is it vectorised
-        error, h, before, planned = w[ERROR + lane] / rtol, w[STEP + lane], w[TIME + lane], w[PLAN + lane]
-        stop, due, largest = w[STOP + lane], w[DUE + lane], w[LARGEST + lane]
-        accepted, rejected = w[ACCEPTED + lane], w[REJECTED + lane]
-        fourth = np.sqrt(np.sqrt(error))
-        if ORDER == 4:
-            root = fourth
-        else:  # error**(3/16), near enough to error**(1/5) for a step size and three square roots cheap
-            eighth = np.sqrt(fourth)
-            root = eighth * np.sqrt(eighth)
-        wanted = 0.9 / root
-        sound = (w[LOWEST + lane] >= -NEGATIVE_ALLOWED * rtol) & (w[PIVOT + lane] > SMALLEST_PIVOT)
-        good = ((error <= 1.0) & sound) | ((fixed > 0.0) & (error == error))
-        factor = 5.0 if wanted > 5.0 else wanted
-        grown = h * (0.2 if factor < 0.2 else factor)
-        # A step cut to hit a stop says nothing against the longer one that was planned.
-        grown = planned if (h < planned) & (grown < planned) else grown
-        less = wanted if (wanted > 0.1) & (wanted < 1.0) else 0.1
-        next_plan = grown if good else h * (0.5 if error <= 1.0 else less)
-        # The sum may round up to a stop that the step was not cut for.
-        after = before + h
-        at_stop = (h == stop - before) | (after >= stop)
-        now = stop if at_stop else after
-        now = now if good else before
-        stuck = next_plan < 4e-16 * abs(before) + 1e-30
-        capped = accepted + rejected + 1.0 >= cap
-        w[ERROR + lane] = error
-        w[PLAN + lane] = next_plan
-        w[NOW + lane] = now
-        w[TAKEN + lane] = 1.0 if good else 0.0
-        w[ASKS + lane] = 1.0 if (good & at_stop) | (largest > RUNAWAY_LIMIT) | stuck | capped else 0.0
-        w[THETA + lane] = 1.0 if good & (due <= now) else 0.0
-        w[ACCEPTED + lane] = accepted + (1.0 if good else 0.0)
-        w[REJECTED + lane] = rejected + (0.0 if good else 1.0)
-    asking, outputs_due = 0.0, 0.0
-    for lane in range(LANES):
-        asking += w[ASKS + lane]
-        outputs_due += w[THETA + lane]
-    return asking > 0.0, outputs_due > 0.0
 
 
 @kernel
@@ -200,7 +144,7 @@ def stop_here(w, lane, index, work, memory, queue, found):
     stop = min(stop, following)
     if event < last_event:
         stop = min(stop, events[event, 0])
-    w[STOP + lane] = stop
+    w[STOP + lane], w[SLOWEST + lane] = stop, np.inf
     if jump or given:
         w[PLAN + lane] = min(w[PLAN + lane], work.control[FIRST_STEP])
     position, last_time = index[lane, NEXT_TIME], index[lane, LAST_TIME]
@@ -230,9 +174,20 @@ def load(w, lane, patient, index, work, memory, queue):
     arm(w, lane, index, work, memory, queue)
     w[TIME + lane] = w[END + lane] = work.control[START]
     w[PLAN + lane] = work.control[FIRST_STEP]
-    w[ACCEPTED + lane] = w[REJECTED + lane] = w[CLIPPED + lane] = 0.0
+    w[ACCEPTED + lane] = w[REJECTED + lane] = w[CLIPPED + lane] = w[REGREW + lane] = 0.0
+    w[RESOLVED + lane], w[TAKEN + lane], w[TIGHTER + lane] = DEEPEST, 1.0, 1.0
     if index[lane, LAST_TIME] > index[lane, NEXT_TIME]:
         w[END + lane] = work.times[index[lane, LAST_TIME] - 1]
+
+
+@kernel
+def load_again(w, lane, index, work, memory, queue, firings):
+    """Put a lane's patient at the start time again, with a tenth of the tolerance; its steps so far count."""
+    tighter, accepted, rejected = w[TIGHTER + lane], w[ACCEPTED + lane], w[REJECTED + lane]
+    patient = index[lane, PATIENT]
+    firings[patient] = np.nan
+    load(w, lane, patient, index, work, memory, queue)
+    w[TIGHTER + lane], w[ACCEPTED + lane], w[REJECTED + lane] = 0.1 * tighter, accepted, rejected
 
 
 @kernel
@@ -249,7 +204,7 @@ def finish(w, lane, code, index, found):
     index[lane, PATIENT] = -1
     w[TIME + lane], w[PLAN + lane], w[STOP + lane] = 0.0, 1e-9, np.inf
     w[DUE + lane] = w[END + lane] = np.inf
-    w[WATCHING + lane] = 0.0
+    w[WATCHING + lane] = w[REGREW + lane] = w[LOST + lane] = 0.0
 
 
 @kernel
@@ -257,9 +212,16 @@ def ended(w, lane, control):
     """Status of a lane that asked for attention, or -1 while it goes on."""
     if w[LARGEST + lane] > RUNAWAY_LIMIT and w[TAKEN + lane] > 0.0:
         return RUNAWAY
+    if w[REGREW + lane] > 0.0:
+        return REGROWN
+    if w[RESTLESS + lane] > 0.0 and control[RTOL] * w[TIGHTER + lane] > FINEST_RTOL:
+        return AGAIN if w[TIGHTER + lane] > TIGHTEST else SENSITIVE
     if w[TAKEN + lane] > 0.0 and w[TIME + lane] >= w[END + lane]:
         return FINE
     if w[TAKEN + lane] == 0.0 and w[PLAN + lane] < 4e-16 * abs(w[TIME + lane]) + 1e-30:
+        if w[RESOLVED + lane] < 1.0:  # perhaps it only asked too much of tiny states
+            w[RESOLVED + lane], w[PLAN + lane] = 1.0, control[FIRST_STEP]
+            return -1
         return STEP_TOO_SMALL if w[ERROR + lane] == w[ERROR + lane] else NOT_FINITE
     if w[ACCEPTED + lane] + w[REJECTED + lane] >= control[MAX_STEPS]:
         return STEP_CAP
@@ -280,7 +242,10 @@ def serve(w, index, first_waiting, last, work, found, memory, queue):
             if work.control[ALIKE] > 0.0:
                 common = code if lane == 0 else common
                 code = common
-            if code < 0:
+            if code == AGAIN:
+                load_again(w, lane, index, work, memory, queue, found.firings)
+                stop_here(w, lane, index, work, memory, queue, found)
+            if code < 0 or code == AGAIN:
                 continue
             finish(w, lane, code, index, found)
         while index[lane, PATIENT] < 0 and waiting < last:
@@ -327,10 +292,13 @@ def solve(first, last, work, found):
         advance(w)
         if in_step:
             judge_alike(w)
-        asking, due = verdict(w, control)
+        asking, due, losing = verdict(w, control)
         if in_step:
             ask_alike(w)
         cut_at_crossings(w, memory)
         if due:
             outputs_inside(w, index, work.times, found.states)
+        if losing:
+            mind_the_lost(w)
+            revive(w, control)
         take(w)

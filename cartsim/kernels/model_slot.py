@@ -14,9 +14,9 @@ LANES = 8
 N_STATES, N_PARAMETERS, N_SWITCHES = 1, 1, 0
 ORDER = 4
 CLOCK = 0
-STATE, NEXT, VALUE, PARAMETER, SIGNALS = (k * LANES for k in range(26, 31))
-SWITCH, SWITCH_TIME, RATE = 31 * LANES, 31 * LANES, 31 * LANES
-SIZE = 31 * LANES
+STATE, NEXT, VALUE, PARAMETER, SIGNALS = (k * LANES for k in range(36, 41))
+SWITCH, SWITCH_TIME, RATE = 41 * LANES, 41 * LANES, 41 * LANES
+SIZE = 41 * LANES
 TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
 NOW, TAKEN, CLIPPED, THETA, NEGATIVES = (CLOCK + k * LANES for k in (11, 12, 16, 17, 18))
 RATE_SLOT = (-1,)
@@ -46,6 +46,11 @@ def take(w):
             w[CLIPPED + lane] += 1.0 if w[NEXT + lane] < 0.0 else 0.0
             w[STATE + lane] = max(w[NEXT + lane], 0.0)
         w[TIME + lane] = w[NOW + lane]
+
+
+@kernel
+def mind_the_lost(w):
+    """Mark states that can multiply and are lost, and see that none comes back unnoticed; here is none."""
 
 
 @kernel

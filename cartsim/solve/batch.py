@@ -17,13 +17,17 @@ from cartsim.regimen.events import EventTable, SolverEvents, no_events
 from cartsim.spec.generate import closed_form_module, solver_module
 from cartsim.spec.model import Model
 
-OUT_OF_STEP = 5
+OUT_OF_STEP = 7
 STATUS = {
     0: "fine",
     1: "step cap reached",
     2: "not finite",
     3: "step too small",
     4: "runaway",
+    # Cells fell below what the solver resolves (1e-60 scales) and multiplied again: their number is unknown.
+    5: "regrown from unresolved",
+    # Cells took off from near rest so fast that errors grow 12,000-fold.
+    6: "too sensitive",
     OUT_OF_STEP: "out of step",  # only where neighbours in parameters are solved together
 }
 # What the kernels are compiled for; a read-only array (pandas gives such) would compile them a second time.

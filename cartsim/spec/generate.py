@@ -22,11 +22,13 @@ import numpy as np
 from cartsim.kernels.tableaus import ExplicitTableau, RosenbrockTableau
 from cartsim.spec.elimination import factorise, solve_formulas
 from cartsim.spec.expression import LEAVES, Graph, Node, leaves_below, ordered
+from cartsim.spec.growth import multiplying
+from cartsim.spec.judgement import judge_kernel, lost_kernel, take_kernel
 from cartsim.spec.model import Model
 from cartsim.spec.printing import LANES, Layout, Stores, lane_kernel, number
 from cartsim.spec.reciprocals import by_reciprocals, with_merged_reciprocals
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
-from cartsim.spec.steps import approach_kernel, explicit_step, judge_kernel, rosenbrock_step, take_kernel
+from cartsim.spec.steps import approach_kernel, explicit_step, rosenbrock_step
 from cartsim.spec.terms import minimum
 from cartsim.spec.trace import Traced, trace
 
@@ -36,6 +38,7 @@ CLOCK_SLOTS = (
     *("TIME", "STEP", "INVERSE", "ERROR", "LARGEST", "LOWEST", "PIVOT", "PLAN", "STOP", "DUE", "END", "NOW"),
     *("TAKEN", "ASKS", "ACCEPTED", "REJECTED", "CLIPPED", "THETA", "NEGATIVES"),
     *("WATCHING", "WATCH_TIME", "LOW", "HIGH", "BELOW", "ABOVE", "EXCESS"),
+    *("RESOLVED", "FAINT", "LOST", "REGREW", "REVIVAL", "WAY", "RISE", "SLOWEST", "TIGHTER", "RESTLESS"),
 )
 
 
@@ -57,7 +60,8 @@ def solver_text(
     equations = _equations(traced, rate_slot)
     hoisted = parameter_only(equations.every)
     known = {node.key: layout.take(f"derived {node.key}") for node in hoisted}
-    kernels = [prepare_kernel(traced, hoisted, known, layout)]
+    lost = {i: layout.take(f"lost {i}") for i in multiplying(model)}
+    kernels = [prepare_kernel(traced, hoisted, known, layout, lost)]
     stages = tableau.stages
     for name, count in [
         ("STAGE", size),
@@ -73,8 +77,9 @@ def solver_text(
         kernels += _implicit_kernels(model, traced.graph, tableau, layout, known, equations, rates)
     else:
         kernels += explicit_step(model, tableau, layout, autonomous=not _reads_time(equations.rates))
-    kernels.append(judge_kernel(model, layout, stages, explicit=isinstance(tableau, ExplicitTableau)))
-    kernels.append(take_kernel(model, layout))
+    explicit = isinstance(tableau, ExplicitTableau)
+    kernels.append(judge_kernel(model, layout, lost, stages, explicit=explicit))
+    kernels += [take_kernel(model, layout), lost_kernel(model, layout, lost)]
     layout.take("SIGNALS", len(watched))
     if watched:
         kernels += _watch_kernels(model, tableau, traced, layout, watched)
@@ -121,7 +126,7 @@ def _row(values: Iterable[float]) -> str:
 
 def _driver_body(*, rules: bool) -> str:
     """The driver's files, each without the imports that stand in its model slot."""
-    names = ("clock", "in_step", "rule_driver" if rules else "no_rules", "lane_driver")
+    names = ("clock", "step_control", "in_step", "rule_driver" if rules else "no_rules", "lane_driver")
     texts = ((KERNELS / f"{name}.py").read_text(encoding="utf-8") for name in names)
     return "\n\n".join(text.partition("# </model slot>")[2].strip("\n") for text in texts) + "\n"
 

@@ -48,7 +48,9 @@ class State:
 
     `initial` is its start unless the model's `initial(p)` names it; `scale` is the size below which it no
     longer matters (absolute tolerance = rtol × scale); `positive` forbids values below zero; below
-    `extinct_below` it is set to zero; `dosed` allows an infusion with a duration into it.
+    `extinct_below` it is set to zero; `dosed` allows an infusion with a duration into it. `multiplies` says
+    whether it can regrow from far below its scale, and is then solved to a relative tolerance there; unless
+    declared, the equations tell (`cartsim.spec.growth`).
     """
 
     name: str
@@ -59,6 +61,7 @@ class State:
     positive: bool = True
     extinct_below: float = 0.0
     dosed: bool = False
+    multiplies: bool | None = None
 
 
 @dataclass(frozen=True)

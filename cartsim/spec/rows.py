@@ -9,8 +9,13 @@ from cartsim.spec.printing import Layout, scalar_lines
 from cartsim.spec.trace import Traced
 
 
-def prepare_kernel(traced: Traced, hoisted: Sequence[Node], known: Mapping[int, int], layout: Layout) -> str:
-    """Kernel `prepare(w, lane)`: start states, switch times and parameter-only subexpressions of one lane."""
+def prepare_kernel(
+    traced: Traced, hoisted: Sequence[Node], known: Mapping[int, int], layout: Layout, lost: Mapping[int, int]
+) -> str:
+    """Kernel `prepare(w, lane)`: start states, switch times and parameter-only subexpressions of one lane.
+
+    No state is `lost` yet.
+    """
     roots = [*hoisted, *traced.initial, *traced.switches]
     names: dict[int, str] = {}
     for node in ordered(roots):
@@ -23,6 +28,7 @@ def prepare_kernel(traced: Traced, hoisted: Sequence[Node], known: Mapping[int, 
         lines.append(f"    {_slot(layout, 'STATE', i)} = {names[node.key]}")
     for i, node in enumerate(traced.switches):
         lines.append(f"    {_slot(layout, 'SWITCH_TIME', i)} = {names[node.key]}")
+    lines += [f"    w[{place} + lane] = 0.0" for place in (*lost.values(), layout.slots["LOST"])]
     return "\n".join(["@kernel", "def prepare(w, lane):", *lines])
 
 

@@ -112,7 +112,7 @@ def test_failed_patients_stay_as_nan_with_their_status(whole):
     assert np.flatnonzero(whole.status).tolist() == list(range(0, 700, 50))
     assert np.isnan(whole.values[::50]).all()
     assert np.isfinite(whole.value("peak_drug")[whole.status == 0]).all()
-    assert whole.statuses == {"fine": 686, "step too small": 7, "runaway": 7}
+    assert whole.statuses == {"fine": 686, "too sensitive": 7, "runaway": 7}
 
 
 def test_threads_do_not_matter(rows, whole):
