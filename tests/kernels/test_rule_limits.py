@@ -1,5 +1,7 @@
 """Rules keep their patient apart from all others, and none of them keeps the solver from ending."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,21 @@ def test_a_rule_that_never_fires_changes_no_bit(cohort):
     )
     assert same(watched_too.states, without.states)
     assert same(watched_too.counts, without.counts)
+
+
+def test_what_rules_order_acts_as_the_same_doses_of_a_regimen(cohort):
+    """Each patient's firings are played back as plain doses, in the same solver, its rules silent."""
+    tight, events = Rodas5P(rtol=1e-9), EVENTS
+    rows = cohort[1:50]
+    reacted = solved(BEDSIDE, TIMES, tight, table=rows, events=events)
+    gives = {rule.name: rule.give for rule in REGIMEN.rules}
+    replayed = []
+    for fired in events.rules.named(reacted.firings):
+        doses = [replace(dose, time=day + dose.time) for name, day in fired for dose in gives[name]]
+        replayed.append(watched_by(doses=(*REGIMEN.doses, *doses)))
+    plain = solved(BEDSIDE, TIMES, tight, table=rows, events=events_of(BEDSIDE, replayed))
+    kept = [k for k, name in enumerate(BEDSIDE.state_names) if name != "clone"]  # dies out at a step's end
+    assert reacted.states[:, kept] == pytest.approx(plain.states[:, kept], rel=1e-6, abs=1e-6, nan_ok=True)
 
 
 def run(*rules: Rule, end: float = 20.0, doses=(), **values: float) -> Batch:
