@@ -147,6 +147,22 @@ def test_a_patient_held_at_the_limit_by_tiny_doses_ends():
     assert result.counts[0].sum() < 10_000
 
 
+def test_the_step_starts_small_after_a_dose_and_only_after_a_dose():
+    """Long steps are cut to three stops that give nothing or, in the other case, a dose of zero."""
+    method = Rodas5P(rtol=1e-4, first_step=0.02)
+    ordered = {"below": 200.0, "start": 50.0, "refractory": 20.0, "at_most": 3}
+    never, late, given = (
+        solved(BEDSIDE, [200.0], method, events=watched(rule)).counts[0, 0]
+        for rule in (
+            Rule("r", "clone", (Dose(1.0),), above=200.0),
+            Rule("r", "clone", (Dose(1.0, 500.0),), **ordered),
+            Rule("r", "clone", (Dose(0.0),), **ordered),
+        )
+    )
+    assert never <= late <= never + 4
+    assert given >= late + 5
+
+
 def test_doses_that_call_each_other_at_once_end():
     rules = [
         Rule(name, "drug", (Dose(1.0, target="drug"),), above=1.0 + k, refractory=1e-9, at_most=50)
