@@ -145,7 +145,7 @@ def stop_here(w, lane, index, work, memory, queue, found):
     if event < last_event:
         stop = min(stop, events[event, 0])
     w[STOP + lane], w[SLOWEST + lane] = stop, np.inf
-    if jump or given:
+    if jump or given:  # other stops, such as the first day of a rule, leave the solution smooth
         w[PLAN + lane] = min(w[PLAN + lane], work.control[FIRST_STEP])
     position, last_time = index[lane, NEXT_TIME], index[lane, LAST_TIME]
     while position < last_time and times[position] <= now:

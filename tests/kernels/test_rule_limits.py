@@ -1,5 +1,7 @@
 """Rules keep their patient apart from all others, and none of them keeps the solver from ending."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,21 @@ def test_a_rule_that_never_fires_changes_no_bit(cohort):
     assert same(watched_too.counts, without.counts)
 
 
+def test_what_rules_order_acts_as_the_same_doses_of_a_regimen(cohort):
+    """Each patient's firings are played back as plain doses, in the same solver, its rules silent."""
+    tight, events = Rodas5P(rtol=1e-9), EVENTS
+    rows = cohort[1:50]
+    reacted = solved(BEDSIDE, TIMES, tight, table=rows, events=events)
+    gives = {rule.name: rule.give for rule in REGIMEN.rules}
+    replayed = []
+    for fired in events.rules.named(reacted.firings):
+        doses = [replace(dose, time=day + dose.time) for name, day in fired for dose in gives[name]]
+        replayed.append(watched_by(doses=(*REGIMEN.doses, *doses)))
+    plain = solved(BEDSIDE, TIMES, tight, table=rows, events=events_of(BEDSIDE, replayed))
+    kept = [k for k, name in enumerate(BEDSIDE.state_names) if name != "clone"]  # dies out at a step's end
+    assert reacted.states[:, kept] == pytest.approx(plain.states[:, kept], rel=1e-6, abs=1e-6, nan_ok=True)
+
+
 def run(*rules: Rule, end: float = 20.0, doses=(), **values: float) -> Batch:
     return solved(BEDSIDE, [0.5, end], METHOD, events=watched(*rules, doses=doses), **values)
 
@@ -128,6 +145,22 @@ def test_a_patient_held_at_the_limit_by_tiny_doses_ends():
     assert np.isfinite(result.firings[0, :1000]).all()
     assert (np.diff(result.firings[0, :1000]) >= 0.99e-6).all()
     assert result.counts[0].sum() < 10_000
+
+
+def test_the_step_starts_small_after_a_dose_and_only_after_a_dose():
+    """Long steps are cut to three stops that give nothing or, in the other case, a dose of zero."""
+    method = Rodas5P(rtol=1e-4, first_step=0.02)
+    ordered = {"below": 200.0, "start": 50.0, "refractory": 20.0, "at_most": 3}
+    never, late, given = (
+        solved(BEDSIDE, [200.0], method, events=watched(rule)).counts[0, 0]
+        for rule in (
+            Rule("r", "clone", (Dose(1.0),), above=200.0),
+            Rule("r", "clone", (Dose(1.0, 500.0),), **ordered),
+            Rule("r", "clone", (Dose(0.0),), **ordered),
+        )
+    )
+    assert never <= late <= never + 4
+    assert given >= late + 5
 
 
 def test_doses_that_call_each_other_at_once_end():

@@ -241,10 +241,23 @@ def test_a_signal_that_comes_near_and_turns_does_not_fire():
     assert near == pytest.approx([passing], abs=1e-7), "a hundredth of the usual slope"
 
 
-def test_a_visit_is_seen_at_the_middle_and_the_end_of_a_step():
-    """Half the length of a step is the shortest visit that is sure to be seen; steps have a day here."""
-    plain = Rodas5P(rtol=1e-3, fixed_step=1.0)
-    assert days(run(Rule("r", "drug", NOTHING, above=3.0), times=[6.0], doses=(Dose(10.0),), method=plain))
+def test_a_visit_that_lasts_half_a_step_is_seen_in_the_middle_of_it():
+    """10 · 2 t exp(-2 t), nearly: beyond 3.3 from 0.3 to 0.75 day, inside one step of a day."""
+    method = Rodas5P(rtol=1e-3, fixed_step=1.0)
+    drug = {"uptake": 2.001, "loss": 1.999, "doses": (Dose(10.0),), "method": method, "times": [6.0]}
+    (found,) = days(run(Rule("r", "drug", NOTHING, above=3.3), **drug))
+    assert found == pytest.approx(brentq(lambda t: 20.0 * t * np.exp(-2.0 * t) - 3.3, 0.1, 0.5), abs=0.02)
+
+
+def test_the_way_back_to_a_passing_costs_one_step():
+    """The level comes out a tolerance short of the limit or beyond it; the rule fires there all the same."""
+    for limit in (70.0, 50.0, 30.0, 20.0, 10.0, 5.0, 2.0):
+        rule = Rule("r", "clone", NOTHING, below=limit)
+        plain, ruled = (run(*rules, method=Rodas5P(rtol=1e-4)).counts[0] for rules in ((), (rule,)))
+        assert ruled[1] == plain[1] + 1
+
+
+def test_a_switch_that_carries_the_signal_beyond_the_limit_is_the_moment():
     seen = run(Rule("r", "signal", NOTHING, above=1.0), by_switch=1.0, switch_day=3.3, times=[6.0])
     assert days(seen) == [3.3], "a switch is a stop"
 
