@@ -29,8 +29,11 @@ DEEPEST = 1.0 / RUNAWAY_LIMIT
 # the scale itself.
 REJECTIONS_ALLOWED, SHARE_ALLOWED, OFTEN = 100.0, 0.2, 10.0
 # FAINT is scale / weight of the smallest multiplying state, 1 / (4 size + RESOLVED) with its size in scales;
-# times RESOLVED it is 1 for nothing at all; from here on the state may be lost (`spec.growth.LOST_BELOW`).
+# times RESOLVED it is 1 for nothing at all; from here on the state may be lost (LOST_BELOW).
 FAINT_FROM = 0.96
+# A multiplying state below this share of the level to which it is resolved is lost. It is kept at AFLOAT of
+# that: set to zero it could never regrow, and what the equations would bring back would be missed in silence.
+LOST_BELOW, AFLOAT = 1e-2, 1e-16
 # Where everything nearly stands still and cells then take off (CAR-T cells in balance with antigen), an error
 # made in the lull is a shift in time, and grows as the speed does. From this growth of speed on a patient is
 # solved anew at a tenth of the tolerance, from ten times it at a hundredth, then a thousandth; measured: such

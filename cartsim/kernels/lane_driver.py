@@ -66,6 +66,8 @@ from cartsim.kernels.in_step import ask_alike, judge_alike, mark_out_of_step, pl
 from cartsim.kernels.jit import kernel
 from cartsim.kernels.model_slot import (
     LANES,
+    MARKS,
+    N_MULTIPLYING,
     N_PARAMETERS,
     N_STATES,
     N_SWITCHES,
@@ -80,13 +82,12 @@ from cartsim.kernels.model_slot import (
     advance,
     dense,
     interpolate,
-    mind_the_lost,
     np,
     prepare,
     take,
 )
 from cartsim.kernels.no_rules import arm, cut_at_crossings, memory_of_rules, obey
-from cartsim.kernels.step_control import plan, revive, verdict
+from cartsim.kernels.step_control import mind_the_lost, plan, revive, verdict
 
 # </model slot>
 
@@ -176,6 +177,9 @@ def load(w, lane, patient, index, work, memory, queue):
     w[PLAN + lane] = work.control[FIRST_STEP]
     w[ACCEPTED + lane] = w[REJECTED + lane] = w[CLIPPED + lane] = w[REGREW + lane] = 0.0
     w[RESOLVED + lane], w[TAKEN + lane], w[TIGHTER + lane] = DEEPEST, 1.0, 1.0
+    w[LOST + lane] = 0.0
+    for k in range(N_MULTIPLYING):
+        w[MARKS + k * LANES + lane] = 0.0
     if index[lane, LAST_TIME] > index[lane, NEXT_TIME]:
         w[END + lane] = work.times[index[lane, LAST_TIME] - 1]
 

@@ -15,11 +15,14 @@ N_STATES, N_PARAMETERS, N_SWITCHES = 1, 1, 0
 ORDER = 4
 CLOCK = 0
 STATE, NEXT, VALUE, PARAMETER, SIGNALS = (k * LANES for k in range(36, 41))
-SWITCH, SWITCH_TIME, RATE = 41 * LANES, 41 * LANES, 41 * LANES
-SIZE = 41 * LANES
+F, STAGE, STAGE_TIME = (k * LANES for k in range(41, 44))
+SWITCH, SWITCH_TIME, RATE, MARKS = (44 * LANES,) * 4
+SIZE = 44 * LANES
 TIME, STEP, ERROR, LARGEST, LOWEST, PIVOT = (CLOCK + k * LANES for k in (0, 1, 3, 4, 5, 6))
 NOW, TAKEN, CLIPPED, THETA, NEGATIVES = (CLOCK + k * LANES for k in (11, 12, 16, 17, 18))
 RATE_SLOT = (-1,)
+# States that can multiply, and their scales: here none, but an empty tuple has no type of elements.
+N_MULTIPLYING, MULTIPLYING, MULTIPLYING_SCALE, INFLOW = 0, (0,), (1.0,), 1e12
 
 
 @kernel
@@ -49,8 +52,10 @@ def take(w):
 
 
 @kernel
-def mind_the_lost(w):
-    """Mark states that can multiply and are lost, and see that none comes back unnoticed; here is none."""
+def rhs(w):
+    """Rates of every lane from STAGE at STAGE_TIME into F."""
+    for lane in range(LANES):
+        w[F + lane] = -w[PARAMETER + lane] * w[STAGE + lane]
 
 
 @kernel

@@ -3,6 +3,7 @@
 # <model slot>
 from cartsim.kernels.clock import (
     ACCEPTED,
+    AFLOAT,
     ASKS,
     DUE,
     ERROR,
@@ -13,6 +14,7 @@ from cartsim.kernels.clock import (
     INVERSE,
     LARGEST,
     LOST,
+    LOST_BELOW,
     LOWEST,
     MAX_STEP,
     MAX_STEPS,
@@ -45,9 +47,21 @@ from cartsim.kernels.clock import (
 )
 from cartsim.kernels.jit import kernel
 from cartsim.kernels.model_slot import (
+    INFLOW,
     LANES,
+    MARKS,
+    MULTIPLYING,
+    MULTIPLYING_SCALE,
+    N_MULTIPLYING,
+    N_STATES,
+    NEXT,
     ORDER,
+    STAGE,
+    STAGE_TIME,
+    STATE,
+    F,
     np,
+    rhs,
 )
 
 # </model slot>
@@ -136,6 +150,38 @@ def verdict(w, control):
         outputs_due += w[THETA + lane]
         losing += w[FAINT + lane]
     return asking > 0.0, outputs_due > 0.0, losing > 0.0
+
+
+@kernel
+def mind_the_lost(w):
+    """Mark multiplying states that a good step leaves lost, and keep them afloat.
+
+    REGREW is set when one comes back above its scale; REVIVAL is the fastest growth rate of those lost. Runs
+    where a state is FAINT, lost or below zero.
+    """
+    for k in range(N_STATES * LANES):
+        w[STAGE + k] = w[NEXT + k]
+    for lane in range(LANES):
+        w[STAGE_TIME + lane], w[REVIVAL + lane], w[LOST + lane] = w[NOW + lane], 0.0, 0.0
+    rhs(w)
+    for m in range(N_MULTIPLYING):
+        at, scale, marks = MULTIPLYING[m] * LANES, MULTIPLYING_SCALE[m], MARKS + m * LANES
+        for lane in range(LANES):
+            old, value, level = w[STATE + at + lane], w[NEXT + at + lane], scale * w[RESOLVED + lane]
+            if w[TAKEN + lane] > 0.0:
+                # what was fed, or infused above its scale, is known again
+                fed = old > scale or value > INFLOW * (old + level)
+                mark = 0.0 if fed else w[marks + lane]
+                if mark > 0.0 and value > scale:
+                    w[REGREW + lane] = 1.0
+                if old > 0.0 and value < LOST_BELOW * level:
+                    mark = 1.0
+                w[marks + lane] = mark
+                if mark > 0.0:
+                    value = max(value, LOST_BELOW * AFLOAT * level)
+                    w[REVIVAL + lane] = max(w[REVIVAL + lane], w[F + at + lane] / value)
+                w[NEXT + at + lane] = value
+            w[LOST + lane] += w[marks + lane]
 
 
 @kernel

@@ -23,10 +23,6 @@ SLACK = 3.0
 # and demanding relative precision of a chain of cells that starts from nothing would stop the clock. No step
 # can pretend to such growth: a stage multiplies by no more than about (rate x step)^4.
 INFLOW = 1e12
-# A multiplying state below this share of the level to which it is resolved is lost. It is kept at AFLOAT of
-# that: set to zero it could never regrow, and what the equations would bring back would be missed in silence.
-LOST_BELOW, AFLOAT = 1e-2, 1e-16
-
 SAMPLES, SEED = 256, 20_210_629
 # Decades of a state's scale from which states are drawn, and the spread of parameters (natural log).
 LOWEST_DECADE, HIGHEST_DECADE, LOG_SD = -3.0, 10.0, 1.0

@@ -1,10 +1,10 @@
-"""The text of what follows a step: its error, whether it is taken, and states that must not be lost."""
+"""The text of what follows a step: its error in units of each state's weight, and its being taken."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from cartsim.spec.growth import AFLOAT, INFLOW, LOST_BELOW, SLACK
+from cartsim.spec.growth import INFLOW, SLACK
 from cartsim.spec.model import Model, State
 from cartsim.spec.printing import Layout, number
 
@@ -12,12 +12,12 @@ LARGER = "{0} if {0} > {1} else {1}"
 
 
 def judge_kernel(
-    model: Model, layout: Layout, lost: Mapping[int, int], stages: int, *, explicit: bool
+    model: Model, layout: Layout, multiplying: Sequence[int], stages: int, *, explicit: bool
 ) -> str:
     """Kernel `judge`: the largest error of a state in units of its weight, and a step's checks.
 
     Not the RMS: many quiet states would let one be wrong by the square root of their number. The weight is
-    scale + max(|y|, |y1|); that of a state that can multiply (those with a slot in `lost`) is relative. Also
+    scale + max(|y|, |y1|); that of a state that is `multiplying` is relative. Also
     the longest WAY of a state in this step and the largest RISE of one that multiplies, in the same units.
     """
     slot = layout.slots
@@ -32,10 +32,10 @@ def judge_kernel(
             f"old{n} = abs(start{n})",
             f"wrong{n} = abs(w[{errors + offset} + lane])",
         ]
-        body += _relative_parts(n, state, slot["RESOLVED"]) if n in lost else _absolute_parts(n, state)
+        body += _relative_parts(n, state, slot["RESOLVED"]) if n in multiplying else _absolute_parts(n, state)
         body += [f"move{n} = (new{n} - start{n}) * inverse{n}", f"way{n} = abs(move{n})"]
-        body += [f"rise{n} = move{n} if new{n} > {number(state.scale)} else 0.0"] if n in lost else []
-    every, multiplying = range(len(model.states)), list(lost)
+        body += [f"rise{n} = move{n} if new{n} > {number(state.scale)} else 0.0"] if n in multiplying else []
+    every = range(len(model.states))
     positive = [n for n in every if model.states[n].positive]
     for name, members, formula, target in (
         # written so that a NaN in either argument is never hidden
@@ -109,49 +109,7 @@ def take_kernel(model: Model, layout: Layout) -> str:
     return _over_lanes("take", layout, body)
 
 
-def lost_kernel(model: Model, layout: Layout, lost: Mapping[int, int]) -> str:
-    """Kernel `mind_the_lost`: mark multiplying states that a good step leaves lost, and keep them afloat.
-
-    REGREW is set when one comes back above its scale; REVIVAL is the fastest growth rate of those lost. Runs
-    where a state is FAINT, lost or below zero.
-    """
-    slot = layout.slots
-    head = [
-        f"    for k in range({len(model.states) * layout.lanes}):",
-        f"        w[{slot['STAGE']} + k] = w[{slot['NEXT']} + k]",
-        f"    for lane in range({layout.lanes}):",
-        f"        w[{slot['STAGE_TIME']} + lane] = w[{slot['NOW']} + lane]",
-        "    rhs(w)",
-    ]
-    body = [
-        f"good = w[{slot['TAKEN']} + lane] > 0.0",
-        f"resolved = w[{slot['RESOLVED']} + lane]",
-        f"regrew, marks, revival = w[{slot['REGREW']} + lane], 0.0, 0.0",
-    ]
-    for n, place in lost.items():
-        scale, offset = number(model.states[n].scale), n * layout.lanes
-        new = f"w[{slot['NEXT'] + offset} + lane]"
-        body += [
-            f"old, value, level = w[{slot['STATE'] + offset} + lane], {new}, {scale} * resolved",
-            f"least, afloat = {number(LOST_BELOW)} * level, {number(LOST_BELOW * AFLOAT)} * level",
-            # what was fed, or infused above its scale, is known again
-            f"fed = (old > {scale}) | (value > {number(INFLOW)} * (old + level))",
-            f"mark = 0.0 if fed else w[{place} + lane]",
-            f"regrew = 1.0 if good & (mark > 0.0) & (value > {scale}) else regrew",
-            "mark = 1.0 if (old > 0.0) & (value < least) else mark",
-            f"w[{place} + lane] = mark if good else w[{place} + lane]",
-            f"marks += w[{place} + lane]",
-            "value = afloat if good & (mark > 0.0) & (value < afloat) else value",
-            f"rate = w[{slot['F'] + offset} + lane] / value",
-            "revival = rate if (mark > 0.0) & (rate > revival) else revival",
-            f"{new} = value",
-        ]
-    written = {"REGREW": "regrew", "LOST": "marks", "REVIVAL": "revival"}
-    body += [f"w[{slot[name]} + lane] = {value}" for name, value in written.items()]
-    return _over_lanes("mind_the_lost", layout, body, head)
-
-
-def _over_lanes(name: str, layout: Layout, body: Sequence[str], head: Sequence[str] = ()) -> str:
-    """A kernel that does `head`, then `body` in one loop over the lanes."""
+def _over_lanes(name: str, layout: Layout, body: Sequence[str]) -> str:
+    """A kernel that does `body` in one loop over the lanes."""
     loop = [f"    for lane in range({layout.lanes}):", *(f"        {line}" for line in body)]
-    return "\n".join(["@kernel", f"def {name}(w):", *head, *loop])
+    return "\n".join(["@kernel", f"def {name}(w):", *loop])

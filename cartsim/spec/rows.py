@@ -9,13 +9,8 @@ from cartsim.spec.printing import Layout, scalar_lines
 from cartsim.spec.trace import Traced
 
 
-def prepare_kernel(
-    traced: Traced, hoisted: Sequence[Node], known: Mapping[int, int], layout: Layout, lost: Mapping[int, int]
-) -> str:
-    """Kernel `prepare(w, lane)`: start states, switch times and parameter-only subexpressions of one lane.
-
-    No state is `lost` yet.
-    """
+def prepare_kernel(traced: Traced, hoisted: Sequence[Node], known: Mapping[int, int], layout: Layout) -> str:
+    """Kernel `prepare(w, lane)`: start states, switch times and parameter-only subexpressions of one lane."""
     roots = [*hoisted, *traced.initial, *traced.switches]
     names: dict[int, str] = {}
     for node in ordered(roots):
@@ -28,7 +23,6 @@ def prepare_kernel(
         lines.append(f"    {_slot(layout, 'STATE', i)} = {names[node.key]}")
     for i, node in enumerate(traced.switches):
         lines.append(f"    {_slot(layout, 'SWITCH_TIME', i)} = {names[node.key]}")
-    lines += [f"    w[{place} + lane] = 0.0" for place in (*lost.values(), layout.slots["LOST"])]
     return "\n".join(["@kernel", "def prepare(w, lane):", *lines])
 
 
