@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+# Two test processes share the cores: the threads of BLAS would only wait for each other, and burn both cores.
+# Before NumPy is imported, or it is too late.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 # Tests that solve the same models go to the same worker, so that no kernel is compiled twice.
 WORKER_OF = {
     **dict.fromkeys(("test_simulate", "solve", "regimen", "benchmarks"), "models"),

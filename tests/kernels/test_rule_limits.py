@@ -10,7 +10,7 @@ from cartsim.regimen.doses import Dose
 from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.regimen.rules import Rule
 from cartsim.solve.batch import Batch, batch
-from tests.problems import BEDSIDE, solved, watched, watched_by
+from tests.problems import BEDSIDE, FEVER, reacting, solved, watched, watched_by
 
 METHOD = Rodas5P(rtol=1e-5)
 TIMES = np.array([0.0, 0.3, 1.5, 4.0, 9.0])
@@ -22,6 +22,7 @@ SICK = Rule("sick", "signal", (Dose(1.0),), above=4.0, refractory=0.4, at_most=2
 MUCH = Rule("much drug", "drug", (Dose(0.5, 1.0, target="wild"),), above=1.0)
 REGIMEN = watched_by(FEW, SICK, MUCH, doses=(Dose(4.0), Dose(2.0, 3.0, 1.5)))
 EVENTS = events_of(BEDSIDE, [REGIMEN])
+DAYS = np.linspace(0.0, 14.0, 8)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,19 @@ def test_neighbours_do_not_matter(cohort, whole):
     assert same(shuffled.counts, whole.counts[order])
 
 
-def test_the_number_of_lanes_does_not_matter(cohort, whole):
+def test_the_number_of_lanes_does_not_matter():
+    rows = FEVER.values * np.exp(0.3 * np.random.default_rng(6).normal(size=(40, len(FEVER.parameters))))
+    many, one = (
+        solved(FEVER, DAYS, Rodas5P(rtol=1e-5, lanes=lanes), table=rows, events=reacting())
+        for lanes in (8, 1)
+    )
+    assert same(one.states, many.states)
+    assert same(one.firings, many.firings)
+    assert same(one.counts, many.counts)
+
+
+@pytest.mark.slow
+def test_the_number_of_lanes_does_not_matter_at_the_bedside(cohort, whole):
     alone = solved(BEDSIDE, TIMES, Rodas5P(rtol=1e-5, lanes=1), table=cohort[:100], events=EVENTS)
     assert same(alone.states, whole.states[: 100 * len(TIMES)])
     assert same(alone.firings, whole.firings[:100])
@@ -106,6 +119,7 @@ def test_subjects_may_have_different_rules_and_none(cohort):
         assert np.isnan(found[:, alone.firings.shape[1] :]).all()
 
 
+@pytest.mark.slow
 def test_a_rule_that_never_fires_changes_no_bit(cohort):
     silent = events_of(BEDSIDE, [watched_by(doses=REGIMEN.doses)])
     plain = events_of(BEDSIDE, [Regimen(REGIMEN.doses)])

@@ -13,6 +13,7 @@ from cartsim.regimen.events import event_table
 from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.regimen.rules import Rule, rule_table
 from cartsim.simulate import simulate
+from cartsim.solve.batch import plan_one
 from cartsim.solve.cohort import reduce_cohort
 from cartsim.solve.reductions import Peak
 from tests.problems import FEVER, WARD, reacting
@@ -164,6 +165,13 @@ def test_each_patient_may_have_rules_of_its_own():
     assert (frame.groupby("subject")["day"].diff().dropna() >= 0.0).all()
 
 
+def test_a_closed_form_does_not_serve_where_rules_watch():
+    rule = Rule("less", "car_transgene", (Dose(1000.0, target="memory"),), below=5000.0)
+    assert plan_one(STEIN, [28.0]).closed_form
+    assert not plan_one(STEIN, [28.0], events=events_of(STEIN, [Regimen((), (rule,))])).closed_form
+
+
+@pytest.mark.slow
 def test_a_model_with_a_closed_form_is_integrated_where_rules_watch_it():
     rule = Rule("less", "car_transgene", (Dose(1000.0, target="memory"),), below=5000.0, start=10.0)
     plain = simulate(STEIN, times=[28.0, 60.0])
