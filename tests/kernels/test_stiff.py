@@ -36,7 +36,8 @@ def relative_error(name: str, method: Method) -> float:
     make, end, published, _ = STANDARDS[name]
     result = solved(make(), [end], method)
     assert result.status.tolist() == [0]
-    assert result.counts[0, 0] < 10_000, "an explicit method would need millions of steps"
+    # An oscillator that creeps and then jumps is solved anew at a tighter tolerance, and all steps count.
+    assert result.counts[0, 0] < 30_000, "an explicit method would need millions of steps"
     return float(np.abs(result.states[-1] / published - 1.0).max())
 
 
