@@ -188,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--solvers", nargs="+", default=[""], help="parts of names")
-    parser.add_argument("--patients", type=int, default=512)
+    parser.add_argument("--patients", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--budget", type=float, default=0.1, help="CPU seconds of a run at 1e-4")
     parser.add_argument("--limit", type=float, default=6.0, help="CPU seconds of a run, else out")

@@ -137,8 +137,20 @@ class Plan:
         """Whether the model's own solution serves instead of the solver."""
         return self.method is None and bool(self.model.solution) and not self.events and self.start == 0.0
 
-    def solve(self, parameters: np.ndarray, subject: np.ndarray | None = None, threads: int = 1) -> Batch:
-        """Solve parameter rows (n, P) for the subjects (n,) they name, by default all for the first."""
+    def solve(
+        self,
+        parameters: np.ndarray,
+        subject: np.ndarray | None = None,
+        threads: int = 1,
+        *,
+        into: Batch | None = None,
+        observed: bool = True,
+    ) -> Batch:
+        """Solve parameter rows (n, P) for the subjects (n,) they name, by default all for the first.
+
+        `into` is the result of an earlier call with the same rows, to be written over: fresh memory costs as
+        much as many steps. Without `observed` only the states are computed and the outputs are NaN.
+        """
         model, count = self.model, len(parameters)
         if subject is None:
             subject, length = np.zeros(count, dtype=np.int64), len(self.times)
@@ -149,8 +161,13 @@ class Plan:
                 raise SolveError("a row names no subject", value=subject, limit=f"0 to {known - 1}")
             lengths = np.diff(self.time_offsets)[subject]
             offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        result = empty_batch(model, count, offsets, self.events.rules.slots)
-        in_chunks(self.task(parameters, subject, result), count, CHUNK, threads)
+        slots = self.events.rules.slots
+        result = empty_batch(model, count, offsets, slots, observed=observed) if into is None else into
+        if into is not None:
+            if into.firings.shape != (count, slots) or not np.array_equal(into.offsets, offsets):
+                raise SolveError("an earlier result has other rows", value=len(into.status), limit=count)
+            into.status[:], into.firings[:] = 0, np.nan
+        in_chunks(self.task(parameters, subject, result, observed=observed), count, CHUNK, threads)
         return result
 
     def task(
@@ -190,10 +207,13 @@ class Plan:
         return solve
 
 
-def empty_batch(model: Model, count: int, offsets: np.ndarray, firings: int = 0) -> Batch:
+def empty_batch(
+    model: Model, count: int, offsets: np.ndarray, firings: int = 0, *, observed: bool = True
+) -> Batch:
     """Room for the rows of `count` patients by their offsets; statuses start as fine, firings as none."""
+    shape = (offsets[-1], len(model.outputs))
     return Batch(
-        np.empty((offsets[-1], len(model.outputs))),
+        np.empty(shape) if observed else np.broadcast_to(np.nan, shape),
         np.empty((offsets[-1], len(model.states))),
         offsets,
         np.zeros(count, dtype=np.int64),

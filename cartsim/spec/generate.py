@@ -103,7 +103,7 @@ def solver_text(
         "RATE_SLOT": tuple(rate_slot),
         "N_MULTIPLYING": len(can_multiply),
         # an empty tuple would have no type of elements
-        "MULTIPLYING": can_multiply or (0,),
+        "MULTIPLYING": tuple(can_multiply) or (0,),
         "MULTIPLYING_SCALE": tuple(float(model.states[i].scale) for i in can_multiply) or (1.0,),
         "INFLOW": INFLOW,
     }

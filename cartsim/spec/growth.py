@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cartsim.spec.check import jacobian_function
+from cartsim.spec.check import plain_function
 from cartsim.spec.model import Model
 
 # Below scale / SLACK the error of a multiplying state is weighed by (1 + SLACK) |y|, which meets scale + |y|
@@ -31,25 +31,27 @@ LATEST_DAY = 100.0
 ROUNDING = 1e-9
 
 
-def multiplying(model: Model) -> tuple[int, ...]:
-    """Indices of the positive states in which an error can grow by itself, unless a state declares it.
+def multiplying(model: Model) -> dict[int, int | None]:
+    """The positive states in which an error can grow by itself: index → switch that ends it, or None.
 
     States that feed on each other form a block. Where every column j of a block's Jacobian has
     J_jj + sum |J_ij| <= 0, errors in it cannot grow (its logarithmic 1-norm is not positive): decay,
-    clearance, exchange between compartments. This is tried on random positive states and parameters.
+    clearance, exchange between compartments. This is tried on random positive states and parameters, with
+    every switch up or down. A state may declare the answer.
     """
     block = _blocks(len(model.states), model.traced.jacobian)
-    slopes = _slopes(model)
+    slopes, flags = _slopes(model)
     own = np.einsum("kii->ki", slopes)
     others = np.where(block, np.abs(slopes), 0.0).sum(axis=1) - np.abs(own)
     # Written so that a slope that overflows or is not a number counts as growth: it proves nothing.
-    grows = ~(own + others <= ROUNDING * np.abs(own)).all(axis=0)
-    derived = (block & grows).any(axis=1)
-    chosen = [
-        bool(found) if state.multiplies is None else state.multiplies
-        for found, state in zip(derived, model.states, strict=True)
-    ]
-    return tuple(i for i, state in enumerate(model.states) if state.positive and chosen[i])
+    grows = (~(own + others <= ROUNDING * np.abs(own)))[:, None, :] & block
+    grows = grows.any(axis=2)  # [sample, state]: somewhere in its block
+    found: dict[int, int | None] = {}
+    for i, state in enumerate(model.states):
+        if state.positive and (grows[:, i].any() if state.multiplies is None else state.multiplies):
+            ends = [k for k, up in enumerate(flags.T) if not grows[up > 0.0, i].any()]
+            found[i] = ends[0] if ends and state.multiplies is None else None
+    return found
 
 
 def _blocks(size: int, entries: Iterable[tuple[int, int]]) -> np.ndarray:
@@ -62,17 +64,21 @@ def _blocks(size: int, entries: Iterable[tuple[int, int]]) -> np.ndarray:
     return reached & reached.T
 
 
-def _slopes(model: Model) -> np.ndarray:
-    """Jacobians at random positive states and parameters, float64 (SAMPLES, N, N)."""
+def _slopes(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Jacobians at random positive states and parameters, float64 (SAMPLES, N, N), and flags (SAMPLES, K)."""
     rng = np.random.default_rng(SEED)
-    jacobian = jacobian_function(model)
+    entries = model.traced.jacobian
+    jacobian = plain_function(list(entries.values()))
+    rows, columns = np.array(list(entries), dtype=np.int64).reshape(-1, 2).T
     scales = np.array([state.scale for state in model.states])
     # A parameter that is zero by default may be set to something else by the user.
     values = np.where(model.values == 0.0, 1.0, model.values)
-    found = np.empty((SAMPLES, len(scales), len(scales)))
+    found = np.zeros((SAMPLES, len(scales), len(scales)))
+    flags = rng.integers(0, 2, (SAMPLES, len(model.traced.switches))).astype(np.float64)
     with np.errstate(all="ignore"):
         for k in range(SAMPLES):
             states = scales * 10.0 ** rng.uniform(LOWEST_DECADE, HIGHEST_DECADE, len(scales))
             parameters = values * np.exp(LOG_SD * rng.standard_normal(len(values)))
-            found[k] = jacobian(rng.uniform(0.0, LATEST_DAY), states, parameters)
-    return found
+            day = [rng.uniform(0.0, LATEST_DAY)]
+            found[k, rows, columns] = jacobian(state=states, parameter=parameters, time=day, switch=flags[k])
+    return found, flags

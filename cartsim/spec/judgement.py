@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cartsim.spec.growth import INFLOW, SLACK
 from cartsim.spec.model import Model, State
@@ -12,13 +12,14 @@ LARGER = "{0} if {0} > {1} else {1}"
 
 
 def judge_kernel(
-    model: Model, layout: Layout, multiplying: Sequence[int], stages: int, *, explicit: bool
+    model: Model, layout: Layout, multiplying: Mapping[int, int | None], stages: int, *, explicit: bool
 ) -> str:
     """Kernel `judge`: the largest error of a state in units of its weight, and a step's checks.
 
     Not the RMS: many quiet states would let one be wrong by the square root of their number. The weight is
-    scale + max(|y|, |y1|); that of a state that is `multiplying` is relative. Also
-    the longest WAY of a state in this step and the largest RISE of one that multiplies, in the same units.
+    scale + max(|y|, |y1|); that of a state that is `multiplying` is relative, until the switch that ends its
+    growth (by number, if any). Also the longest WAY of a state in this step and the largest RISE of one that
+    multiplies, in the same units.
     """
     slot = layout.slots
     errors = slot["STAGE"] if explicit else slot[f"U{stages - 1}"]
@@ -32,7 +33,15 @@ def judge_kernel(
             f"old{n} = abs(start{n})",
             f"wrong{n} = abs(w[{errors + offset} + lane])",
         ]
-        body += _relative_parts(n, state, slot["RESOLVED"]) if n in multiplying else _absolute_parts(n, state)
+        if n in multiplying:
+            resolved, end = f"w[{slot['RESOLVED']} + lane]", multiplying[n]
+            if end is not None:
+                flag = f"w[{slot['SWITCH'] + end * layout.lanes} + lane]"
+                body.append(f"resolved{n} = {resolved} if {flag} == 0.0 else 1.0")
+                resolved = f"resolved{n}"
+            body += _relative_parts(n, state, resolved)
+        else:
+            body += _absolute_parts(n, state)
         body += [f"move{n} = (new{n} - start{n}) * inverse{n}", f"way{n} = abs(move{n})"]
         body += [f"rise{n} = move{n} if new{n} > {number(state.scale)} else 0.0"] if n in multiplying else []
     every = range(len(model.states))
@@ -43,8 +52,8 @@ def judge_kernel(
         ("size", every, LARGER, "LARGEST"),
         ("low", positive, "{0} if {0} < {1} else {1}", "LOWEST"),
         ("way", every, LARGER, "WAY"),
-        ("rise", multiplying, LARGER, "RISE"),
-        ("faint", multiplying, LARGER, "FAINT"),
+        ("rise", list(multiplying), LARGER, "RISE"),
+        ("faint", list(multiplying), LARGER, "FAINT"),
     ):
         body += _reduced(name, members, formula, f"w[{slot[target]} + lane]")
     if explicit:
@@ -61,7 +70,7 @@ def _absolute_parts(n: int, state: State) -> list[str]:
     return [*lines, f"low{n} = new{n} * {number(1.0 / state.scale)}"] if state.positive else lines
 
 
-def _relative_parts(n: int, state: State, resolved: int) -> list[str]:
+def _relative_parts(n: int, state: State, resolved: str) -> list[str]:
     """Error of a state that can multiply, relative to the new value alone.
 
     With the larger of both ends, a state that falls far within one step could end it wrong altogether, even
@@ -70,7 +79,7 @@ def _relative_parts(n: int, state: State, resolved: int) -> list[str]:
     scale = number(state.scale)
     return [
         f"slack{n} = {number(SLACK)} * size{n}",
-        f"level{n} = {scale} * w[{resolved} + lane]",
+        f"level{n} = {scale} * {resolved}",
         f"fed{n} = size{n} > {number(INFLOW)} * (old{n} + level{n})",
         f"slack{n} = {scale} if (slack{n} > {scale}) | fed{n} else slack{n}",
         f"inverse{n} = 1.0 / (size{n} + slack{n} + level{n})",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cartsim.kernels.methods import Method, Rodas5P
-from cartsim.solve.batch import batch
+from cartsim.solve.batch import KERNEL_ARRAY, Batch, plan_one
 from cartsim.study.speed_case import Case, jacobian_text, rhs_text
 
 REFERENCE_RTOL = 1e-11
@@ -39,18 +39,14 @@ class Timing:
 
 
 def engine(case: Case, method: type[Method], *, threads: int = 1) -> Solver:
-    """cartsim's own batched engine with one step method."""
+    """cartsim's own batched engine with one step method; its next call writes over the states it gave."""
+    kept: dict[int, Batch] = {}
 
     def solve(rtol: float, count: int) -> np.ndarray:
-        solved = batch(
-            case.model,
-            case.parameters[:count],
-            case.times,
-            events=case.events,
-            method=method(rtol=rtol),
-            threads=threads,
-        )
-        return solved.states.reshape(count, len(case.times), -1)
+        plan = plan_one(case.model, case.times, events=case.events, method=method(rtol=rtol))
+        rows = np.require(case.parameters[:count], np.float64, KERNEL_ARRAY)
+        kept[count] = plan.solve(rows, threads=threads, into=kept.get(count), observed=False)
+        return kept[count].states.reshape(count, len(case.times), -1)
 
     return solve
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cartsim.models import load_model
+from cartsim.spec.check import plain_function
 from cartsim.spec.growth import multiplying
 from cartsim.spec.model import Model
 from tests.problems import WARD, constants, problem, state
@@ -33,6 +34,16 @@ def test_exchange_between_compartments_and_saturable_clearance_are_not_growth():
     assert (
         names(problem("two_compartments", [state("blood", 1.0), state("tissue")], parameters, rhs)) == set()
     )
+
+
+def test_growth_may_end_at_a_switch():
+    """Stein's effectors expand until Tmax and only contract from then on."""
+    stein = load_model("stein2019_tisagenlecleucel")
+    (end,) = multiplying(stein).values()
+    assert (
+        plain_function([stein.traced.switches[end]])(parameter=stein.values) == stein.parameter("tmax").value
+    )
+    assert set(multiplying(load_model("kirouac2023")).values()) == {None}
 
 
 def test_two_states_that_feed_each_other_multiply_though_neither_grows_alone():
