@@ -77,6 +77,11 @@ def scaling(result: Mapping) -> Figure:
     axes[2].plot([r["states"] for r in rows], [r["microseconds_a_step"] for r in rows], "o-")
     axes[2].set(xscale="log", yscale="log", xlabel="states", ylabel="CPU time a step and patient (µs)")
     axes[2].set_title("states (chain of compartments)")
+    axes[2].set_xticks([r["states"] for r in rows], [str(r["states"]) for r in rows], minor=False)
+    for axis in (axes[0].yaxis, axes[2].yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}")
+    axes[2].xaxis.set_minor_locator(plt.NullLocator())
     for axis in axes:
         axis.grid(True, which="major", lw=0.3)
     axes[0].legend(frameon=False, fontsize=8)

@@ -141,6 +141,6 @@ def after(t: Any, switch_time: Any) -> Any:
         raise ModelError(
             "after(t, switch_time) needs a time that depends on parameters only",
             value=f"depends on {', '.join(sorted(kinds))}",
-            remedy="use where(...) with a smooth gate, or declare a state-triggered event",
+            remedy="use where(...) with a smooth gate, or a Rule in the regimen",
         )
     return graph.switch(time)
