@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.cases import make_case
 from cartsim.errors import SolveError
-from cartsim.kernels.methods import Rodas5P
+from cartsim.kernels.methods import Rodas4, Rodas5P
 from cartsim.models import load_model
 from cartsim.regimen.doses import Dose
 from cartsim.regimen.regimen import Regimen, events_of
@@ -145,3 +146,30 @@ def test_what_cannot_go_in_step_is_refused():
         )
     with pytest.raises(SolveError, match="full groups"):
         batch(WARD, WARD.values[None], [1.0], method=replace(Rodas5P(), in_step=True))
+
+
+@pytest.mark.slow
+def test_patients_that_are_solved_anew_have_the_right_slopes():
+    """CAR-T cells hover for weeks, then take off: the patient and its neighbours start anew together."""
+    case = make_case("kirouac2023", 18_816, seed=13, log_sd=0.5)
+    rows, day = case.parameters[[18_815, 9_029]], np.array([10.0, 28.0, 116.0])
+    found = sensitivities(
+        case.model, rows, day, ["kkill", "kex"], events=case.events, method=Rodas4(rtol=1e-3)
+    )
+    tumor = case.model.state_names.index("tumor")
+    assert found.status.tolist() == [0, 0]
+    for k, name in enumerate(found.names):
+        column, width = case.model.index(name), 1e-5
+        moved = np.repeat(rows[:, None], 2, axis=1)
+        moved[:, :, column] *= 1.0 + width * np.array([1.0, -1.0])
+        tight = batch(
+            case.model,
+            moved.reshape(4, -1),
+            day,
+            events=case.events,
+            method=Rodas4(rtol=1e-10, max_steps=10**6),
+        )
+        y = tight.states.reshape(2, 2, len(day), -1)[..., tumor]
+        slope = (y[:, 0] - y[:, 1]) / (2.0 * width * rows[:, column, None])
+        # errors of such patients grow some hundredfold; they are solved at a hundredth of the tolerance
+        assert found.state_slopes[:, :, tumor, k] == pytest.approx(slope, rel=2e-2)
