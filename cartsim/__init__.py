@@ -27,7 +27,7 @@ _HOMES = {
         ),
         "cartsim.solve.reductions",
     ),
-    "Dose": "cartsim.regimen.regimen",
+    "Dose": "cartsim.regimen.doses",
     "Regimen": "cartsim.regimen.regimen",
     "Rule": "cartsim.regimen.rules",
     "read_data": "cartsim.data.read",

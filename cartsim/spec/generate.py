@@ -26,7 +26,7 @@ from cartsim.spec.growth import INFLOW, multiplying
 from cartsim.spec.judgement import judge_kernel, take_kernel
 from cartsim.spec.model import Model
 from cartsim.spec.printing import LANES, Layout, Stores, lane_kernel, number
-from cartsim.spec.reciprocals import by_reciprocals, with_merged_reciprocals
+from cartsim.spec.reciprocals import by_reciprocals
 from cartsim.spec.rows import closed_form_kernel, observe_kernel, prepare_kernel
 from cartsim.spec.steps import approach_kernel, explicit_step, rosenbrock_step
 from cartsim.spec.terms import minimum
@@ -73,7 +73,7 @@ def solver_text(
     layout.take("F", size)
     rates = [(layout.slots["F"] + i * lanes, node) for i, node in enumerate(equations.rates)]
     at_stage = _placer(layout, "STAGE", "STAGE_TIME")
-    kernels.append(lane_kernel("rhs", _cheaper(traced.graph, rates, known), at_stage, layout, known))
+    kernels.append(lane_kernel("rhs", rates, at_stage, layout, known))
     if isinstance(tableau, RosenbrockTableau):
         kernels += _implicit_kernels(model, traced.graph, tableau, layout, known, equations, rates)
     else:
@@ -209,12 +209,6 @@ def _equations(traced: Traced, rate_slot: Sequence[int]) -> Equations:
     )
 
 
-def _cheaper(graph: Graph, stores: Stores, known: Mapping[int, int]) -> Stores:
-    """The same stores with fewer divisions."""
-    nodes = with_merged_reciprocals(graph, [node for _, node in stores], known)
-    return [(offset, node) for (offset, _), node in zip(stores, nodes, strict=True)]
-
-
 def parameter_only(roots: Sequence[Node]) -> list[Node]:
     """Largest subexpressions of the equations that depend on parameters only: computed once a patient."""
     below = leaves_below(roots)
@@ -294,7 +288,7 @@ def _implicit_kernels(
     solution = solve_formulas(graph, factors, right_side, stored)
     x_stores = [(layout.slots["X"] + i * layout.lanes, node) for i, node in enumerate(solution)]
     return [
-        lane_kernel("factor", _cheaper(graph, stores, known), place_factor, layout, known),
+        lane_kernel("factor", stores, place_factor, layout, known),
         lane_kernel("backsolve", x_stores, lambda node: places.get(node.key), layout, {}),
         *rosenbrock_step(model, tableau, layout, sorted(equations.time_slope), _reads_time(equations.rates)),
     ]
