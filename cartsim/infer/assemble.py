@@ -16,6 +16,7 @@ from cartsim.spec.priors import Fixed
 if TYPE_CHECKING:
     from cartsim.data.dataset import Dataset
     from cartsim.kernels.methods import Method
+    from cartsim.regimen.regimen import Regimen
 
 
 def make_problems(
@@ -65,7 +66,7 @@ def make_problems(
             value=", ".join(empty),
             remedy="leave them out with dataset.subset(...)",
         )
-    free = _free_parameters(model, priors, fixed)
+    free = free_parameters(model, priors, fixed)
     chosen = {name: errors[name] for name in model.output_names if name in wanted}
     return tuple(
         Problem(
@@ -98,7 +99,7 @@ def _outputs(
     return wanted
 
 
-def _free_parameters(
+def free_parameters(
     model: Model, priors: Mapping[str, Prior], fixed: Mapping[str, float]
 ) -> tuple[FreeParameter, ...]:
     """The model's parameters that are estimated, in the model's order."""
@@ -112,10 +113,10 @@ def _free_parameters(
     return tuple(free)
 
 
-def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
+def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
     """The subject's doses; None where the model takes no dose (it starts from its own baseline)."""
     from cartsim.regimen.doses import Dose
-    from cartsim.regimen.regimen import Regimen, events_of
+    from cartsim.regimen.regimen import Regimen
 
     table = dataset.doses[dataset.doses["subject"] == subject]
     doses = [
@@ -125,4 +126,11 @@ def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
     ]
     if not doses and model.infusion is not None and model.dose:
         doses = [Dose(model.dose)]
-    return events_of(model, [Regimen(tuple(doses))]) if doses else None
+    return Regimen(tuple(doses)) if doses else None
+
+
+def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
+    from cartsim.regimen.regimen import events_of
+
+    regimen = doses_of(model, dataset, subject)
+    return None if regimen is None else events_of(model, [regimen])

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from cartsim.errors import CartsimWarning, FitError
 from cartsim.infer.diagnose import diagnose, judge, long_enough
 from cartsim.infer.draws import Draws
-from cartsim.infer.optima import find_optima, walkers
 from cartsim.infer.settings import Gates, SamplerSettings, SolveCounts
+from cartsim.infer.strategy import strategy_of
 from cartsim.version import __version__
 
 if TYPE_CHECKING:
@@ -65,9 +65,12 @@ def sample(
         For checkpoints of other inputs, naming what changed.
     """
     settings, gates, folder = settings or SamplerSettings(), gates or Gates(), Path(folder)
-    if settings.walkers < 2 * problem.ndim:
+    strategy = strategy_of(problem, settings)
+    if settings.walkers < strategy.least_walkers:
         raise FitError(
-            "too few walkers", value=settings.walkers, limit=f">= {2 * problem.ndim} (2 x dimensions)"
+            "too few walkers",
+            value=settings.walkers,
+            limit=f">= {strategy.least_walkers} ({strategy.walkers_are})",
         )
     run = _Run(problem, settings, seed, folder, resume)
     if max(run.done()) > settings.max_steps:
@@ -113,6 +116,7 @@ class _Run:
         self, problem: Problem, settings: SamplerSettings, seed: int, folder: Path, resume: bool
     ) -> None:
         self.problem, self.settings, self.seed = problem, settings, seed
+        self.strategy = strategy_of(problem, settings)
         paths = [folder / f"ensemble-{k}.h5" for k in range(settings.ensembles)]
         existing = [path for path in paths if path.exists()]
         if existing and not resume:
@@ -153,21 +157,22 @@ class _Run:
     def _sampler(self, k: int) -> EnsembleSampler:
         from emcee import EnsembleSampler
 
-        from cartsim.infer.moves import weighted_moves
-
         backend = self.backends[k]
 
         def log_posterior(u: Array) -> Array:
             found = self.problem.evaluate(u)
             values = found.log_posterior
-            backend.counts += SolveCounts(len(u), int(found.failed.sum()), int(np.isneginf(values).sum()))
+            told(len(u), int(found.failed.sum()), int(np.isneginf(values).sum()))
             return values
+
+        def told(solves: int, failed: int, impossible: int) -> None:
+            backend.counts += SolveCounts(solves, failed, impossible)
 
         return EnsembleSampler(
             self.settings.walkers,
             self.problem.ndim,
             log_posterior,
-            moves=weighted_moves(self.settings.moves),
+            moves=self.strategy.moves(told),
             backend=backend,
             vectorize=True,
         )
@@ -182,16 +187,8 @@ class _Run:
                 state = backend.get_last_sample()
                 state.random_state = tuple(state.random_state)
             else:
-                optima = optima or find_optima(
-                    self.problem, self._generator(OPTIMA, 0), starts=self.settings.starts
-                )
-                coords = walkers(
-                    self.problem,
-                    optima,
-                    self._generator(START, k),
-                    count=self.settings.walkers,
-                    widening=self.settings.widening,
-                )
+                optima = optima or self.strategy.search(self._generator(OPTIMA, 0))
+                coords = self.strategy.start(optima, self._generator(START, k))
                 state = State(coords, random_state=_mersenne(self._stream(STEPS, k)))
             _assert_taken(self.samplers[k], state.random_state)
             states.append(state)
@@ -220,7 +217,9 @@ class _Run:
             missing = steps - backend.iteration
             if missing <= 0:
                 continue
-            for state in sampler.sample(self.states[k], iterations=missing):
+            # The check of the starts is over all dimensions; a block move needs walkers for its blocks only.
+            blocks = self.settings.walkers < 2 * self.problem.ndim
+            for state in sampler.sample(self.states[k], iterations=missing, skip_initial_state_check=blocks):
                 self.states[k] = state
                 if progress is not None and backend.iteration % REPORT_EVERY == 0:
                     progress(sum(self.done()), planned)

@@ -40,6 +40,7 @@ class SamplerSettings:
     checkpoint_every : steps kept in memory before they are written to the checkpoint
     starts : Sobol starts of the search for optima
     widening : sds of the starting walkers over those of the normal approximation
+    sweeps : sweeps of a population sampler that make one step; one patient's sampler has no sweeps
     moves : MoveMix
     """
 
@@ -51,6 +52,7 @@ class SamplerSettings:
     checkpoint_every: int = 500
     starts: int = 64
     widening: float = 2.0
+    sweeps: int = 1
     moves: MoveMix = field(default_factory=MoveMix)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,7 @@ class SamplerSettings:
             ("check_every", 2),
             ("checkpoint_every", 1),
             ("starts", 1),
+            ("sweeps", 1),
         ):
             if getattr(self, name) < least:
                 raise FitError(f"sampler setting {name}", value=getattr(self, name), limit=f">= {least}")
@@ -96,6 +99,7 @@ class SamplerSettings:
             "walkers": self.walkers,
             "starts": self.starts,
             "widening": self.widening,
+            "sweeps": self.sweeps,
             "moves": [mix.differential_evolution, mix.jumps, mix.stretch, mix.leaps],
         }
 

@@ -1,0 +1,99 @@
+"""From a patient table to one population problem: what varies, what is shared, what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cartsim.errors import FitError
+from cartsim.infer.assemble import doses_of, free_parameters
+from cartsim.infer.hierarchy import LKJ_PATIENTS, AssayScale, Correlation, CovariateEffect, RandomEffect
+from cartsim.infer.population import Population
+from cartsim.observe.error_models import ErrorModel
+from cartsim.spec.distribution import Prior
+from cartsim.spec.model import Model
+from cartsim.spec.priors import Fixed, HalfNormal
+
+if TYPE_CHECKING:
+    from cartsim.data.dataset import Dataset
+    from cartsim.kernels.methods import Method
+
+
+def make_population(
+    model: Model,
+    dataset: Dataset,
+    *,
+    errors: Mapping[str, ErrorModel],
+    priors: Mapping[str, Prior] | None = None,
+    spreads: Mapping[str, Prior] | None = None,
+    shared: Sequence[str] = (),
+    fixed: Mapping[str, float] | None = None,
+    covariates: Sequence[CovariateEffect] = (),
+    scales: Sequence[AssayScale] = (),
+    correlation: Correlation | None = None,
+    method: Method | None = None,
+    threads: int = 1,
+) -> Population:
+    """One problem for all subjects of the data.
+
+    Parameters
+    ----------
+    errors : measured output -> error model; outputs without one are not fitted
+    priors : parameter -> prior of its typical value (or of the shared value); `Fixed(value)` holds it
+    spreads : parameter -> prior of its sd between patients on the unconstrained scale, HalfNormal(1) by default
+    shared : parameters with one value for all patients
+    fixed : parameter -> value, not estimated
+    covariates, scales, correlation : see `infer.hierarchy`
+
+    Raises
+    ------
+    FitError
+        For unknown names, a full covariance with fewer than 20 patients, or data that cannot be used.
+    """
+    from cartsim.data.dataset import observation_arrays
+
+    priors, fixed = dict(priors or {}), {k: float(v) for k, v in (fixed or {}).items()}
+    fixed |= {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
+    free = free_parameters(model, {k: v for k, v in priors.items() if k not in fixed}, fixed)
+    names = [item.name for item in free]
+    for what, given in (("shared", shared), ("given a spread", spreads or {}), ("given a prior", priors)):
+        unknown = [name for name in given if name not in names and name not in fixed]
+        if unknown:
+            raise FitError(f"parameters {what} that are not free", value=unknown, limit=", ".join(names))
+    wanted = [name for name in errors if name in dataset.outputs]
+    if not wanted:
+        raise FitError(
+            "the data measure no output that has an error model",
+            value=", ".join(dataset.outputs),
+            limit=", ".join(errors),
+        )
+    if correlation is not None and len(dataset.subjects) < LKJ_PATIENTS:
+        raise FitError(
+            "a full covariance between parameters needs more patients",
+            value=len(dataset.subjects),
+            limit=f">= {LKJ_PATIENTS}",
+            remedy="leave the covariance diagonal",
+        )
+    measured = observation_arrays(dataset.select(wanted), wanted)
+    effects = tuple(
+        RandomEffect(item, (spreads or {}).get(item.name, HalfNormal(sd=1.0)))
+        for item in free
+        if item.name not in shared
+    )
+    regimens = {s: doses_of(model, dataset, s) for s in dataset.subjects}
+    values = {name: dict(dataset.covariates[name]) for name in dataset.covariates.columns}
+    return Population(
+        model,
+        measured,
+        effects,
+        {name: errors[name] for name in wanted},
+        shared=tuple(item for item in free if item.name in shared),
+        fixed=fixed,
+        covariates=tuple(covariates),
+        covariate_values=values,
+        scales=tuple(scale for scale in scales if scale.measured in wanted),
+        correlation=correlation,
+        regimens={s: regimen for s, regimen in regimens.items() if regimen is not None},
+        method=method,
+        threads=threads,
+    )
