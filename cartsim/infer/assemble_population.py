@@ -40,7 +40,7 @@ def make_population(
     ----------
     errors : measured output -> error model; outputs without one are not fitted
     priors : parameter -> prior of its typical value (or of the shared value); `Fixed(value)` holds it
-    spreads : parameter -> prior of its sd between patients on the unconstrained scale, HalfNormal(1) by default
+    spreads : parameter -> prior of its sd between patients (log, logit), HalfNormal(1) by default
     shared : parameters with one value for all patients
     fixed : parameter -> value, not estimated
     covariates, scales, correlation : see `infer.hierarchy`

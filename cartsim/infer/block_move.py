@@ -1,8 +1,8 @@
 """The hierarchical block ensemble: patients move one by one, the population without a single solve.
 
 One sweep, for each half of the ensemble with the other half fixed: (1) every patient of every walker proposes
-from the same patient in the other half (differential evolution, stretch with the BLOCK's dimension, leaps) and
-is accepted on its own, twice; (2) typical values and covariate effects are drawn exactly, spreads and
+from the same patient in the other half (differential evolution, stretch with the BLOCK's dimension, leaps)
+and is accepted on its own, twice; (2) typical values and covariate effects are drawn exactly, spreads and
 correlations by Metropolis steps; (3) residual sds and assay factors move on cached predictions; (4) shared
 parameters; (5) one typical value with its spread moves with all patients riding along (non-centred).
 Given the other half, every update leaves the posterior of this half unchanged.
@@ -69,7 +69,7 @@ class HierarchicalBlock:
         """Nothing adapts: a chain that adapts has no exact target."""
 
     def propose(self, model, state):
-        """emcee's hook: `sweeps` sweeps; returns the state and each walker's share of accepted patient moves."""
+        """emcee's hook: some sweeps; returns the state and each walker's share of accepted patient moves."""
         standing = self._standing_at(state.coords)
         accepted = np.zeros(len(state.coords))
         for _ in range(self.sweeps):
@@ -98,12 +98,12 @@ class HierarchicalBlock:
 
     def _log_posterior(self, standing: Standing) -> Array:
         """As `Population.evaluate` adds it up, from the stored parts."""
-        from cartsim.infer.population import _summed
+        from cartsim.infer.population import summed
 
         population, u = self.population, standing.coords
         prior = population.log_hyper_prior(u) + population.log_measurement_prior(u)
         zero = np.zeros(len(u))
-        return _summed(prior, population.log_patients(u)) + _summed(zero, standing.likelihood)
+        return summed(prior, population.log_patients(u)) + summed(zero, standing.likelihood)
 
     def _sweep(self, part: Standing, others: Array, random) -> Array:
         at = self.population.columns
@@ -198,7 +198,9 @@ class HierarchicalBlock:
     def _shared(self, part: Standing, others: Array, random) -> None:
         """Shared parameters together; every patient is solved."""
         population, at = self.population, self.population.columns
-        proposed, log_ratio = self._proposal(part.coords[:, None, at.shared], others[:, None, at.shared], random)
+        proposed, log_ratio = self._proposal(
+            part.coords[:, None, at.shared], others[:, None, at.shared], random
+        )
         there = part.coords.copy()
         there[:, at.shared] = proposed[:, 0]
         gain = log_ratio[:, 0] + population.log_measurement_prior(there)

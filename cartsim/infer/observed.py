@@ -78,7 +78,9 @@ class ObservedPatients:
             bound = np.where(arrays.censoring == residual.LEFT, arrays.upper, arrays.value)
             for r in np.flatnonzero(on_log & (arrays.censoring <= residual.LEFT) & ~(bound > 0.0)):
                 faults.append(f"subject {who[r]}, row {arrays.row[r]}: {bound[r]:g} has no logarithm")
-        empty = [s for s, n in zip(population.subjects, np.diff(arrays.subject_offsets), strict=True) if n == 0]
+        empty = [
+            s for s, n in zip(population.subjects, np.diff(arrays.subject_offsets), strict=True) if n == 0
+        ]
         faults += [f"subject {s} has no observation to fit" for s in empty]
         if faults:
             raise FitError(
@@ -95,12 +97,14 @@ class ObservedPatients:
         from cartsim.solve.batch import Plan
 
         p = self.population
-        flat = np.concatenate([times for times in self.times])
+        flat = np.concatenate(list(self.times))
         offsets = np.concatenate([[0], np.cumsum([len(times) for times in self.times])]).astype(np.int64)
         count = len(p.subjects)
         given = [p.regimens.get(subject, Regimen(())) for subject in p.subjects]
         events = events_of(p.model, given) if p.regimens else no_events(count)
-        return Plan(p.model, np.ascontiguousarray(flat), offsets, events.for_solver(p.model, count), 0.0, p.method)
+        return Plan(
+            p.model, np.ascontiguousarray(flat), offsets, events.for_solver(p.model, count), 0.0, p.method
+        )
 
     @cached_property
     def times(self) -> list[Array]:
@@ -200,3 +204,47 @@ class ObservedPatients:
                 sigma[:, k] = item.prior.constrain(u[:, column])
                 column += 1
         return sigma
+
+    def sigmas_of(self, measured: str, u: Array) -> list[Array]:
+        """Residual sds of one measured output, each float64 (W,)."""
+        sigma, names = self.sigma_of(u), [item.name for item in self._all_sigmas]
+        return [sigma[:, names.index(name)] for name, _ in self.population.errors[measured].sigmas(measured)]
+
+    def factor(self, measured: str, subject: str, u: Array) -> Array:
+        """The assay's factor for one patient, float64 (W,); 1 where the output has no scale."""
+        by = {scale.measured: scale.by for scale in self.population.scales}
+        if measured not in by:
+            return np.ones(len(u))
+        values = self.population.covariate_values
+        level = None if by[measured] is None else str(values[by[measured]][subject])
+        at = self.population.columns.log_scale
+        return np.exp(u[:, at][:, self._factor_of[measured, level]])
+
+    def scaled(self, predictions: Array, u: Array) -> Array:
+        """Predictions (W, R) as the laboratories would report them, without residual error."""
+        factor_of = self.rows[0][:, kernels.SCALE]
+        scaled, log_scale = predictions.copy(), u[:, self.population.columns.log_scale]
+        for k in range(len(self.factors)):
+            scaled[:, factor_of == k] *= np.exp(log_scale[:, [k]])
+        return scaled
+
+    def column_of(self, measured: str) -> int:
+        """Index of the model output that a measured output reads."""
+        return self.population.model.output_names.index(self.reads.get(measured, measured))
+
+    def measured_by(self, i: int) -> list[str]:
+        """Outputs measured in patient i."""
+        arrays = self.population.arrays
+        return [arrays.outputs[k] for k in np.unique(arrays.output[self.first[i] : self.first[i + 1]])]
+
+    def curves(self, theta: Array, shared: Array, i: int, times: Array) -> Array:
+        """Outputs (n, T, O) of patient i at `times` for n points of its parameters, unconstrained."""
+        from cartsim.regimen.regimen import events_of
+        from cartsim.solve.batch import plan_one
+
+        p = self.population
+        regimen = p.regimens.get(p.subjects[i])
+        events = None if regimen is None else events_of(p.model, [regimen])
+        plan = plan_one(p.model, np.asarray(times, dtype=np.float64), events=events, method=p.method)
+        parameters, _ = self.parameters(theta[:, None], shared)
+        return plan.solve(parameters).outputs.reshape(len(theta), len(times), -1)

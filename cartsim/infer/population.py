@@ -1,6 +1,6 @@
 """All patients of a study in one posterior: individual, population and shared quantities, vectorised.
 
-A point is one row on the unconstrained scale, in the order of `Columns`: typical values and covariate effects,
+A point is one row on the unconstrained scale, in the order of `Columns`: typical values, covariate effects,
 log spreads, partial correlations, shared parameters, residual sds, assay factors, then patient by patient the
 individual parameters. `evaluate` is the direct evaluation that the block move must reproduce exactly.
 """
@@ -8,6 +8,7 @@ individual parameters. `evaluate` is the direct evaluation that the block move m
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,8 +30,6 @@ from cartsim.spec.priors import HalfNormal
 if TYPE_CHECKING:
     from cartsim.data.dataset import ObservationArrays
     from cartsim.infer.observed import ObservedPatients
-    from cartsim.infer.settings import SamplerSettings
-    from cartsim.infer.strategy import Strategy
     from cartsim.kernels.methods import Method
 
 Array = NDArray[np.float64]
@@ -141,13 +140,15 @@ class Population:
             size * len(self.subjects),
         ]
         ends = np.cumsum([0, *lengths])
-        return Columns(size, *(slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)))
+        return Columns(size, *(slice(int(a), int(b)) for a, b in itertools.pairwise(ends)))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, e.g. tmax, beta_tmax_product[a], omega_tmax, sigma_x, tmax[patient]."""
         effects = [effect.name for effect in self.effects]
-        pairs = [f"cor_{a}_{b}" for i, a in enumerate(effects) for b in effects[:i]] if self.correlation else []
+        pairs = (
+            [f"cor_{a}_{b}" for i, a in enumerate(effects) for b in effects[:i]] if self.correlation else []
+        )
         individual = [f"{name}[{subject}]" for subject in self.subjects for name in effects]
         return (
             *effects,
@@ -190,9 +191,17 @@ class Population:
         coefficients = [e.parameter.prior for e in self.effects] + [c.prior for c in self.covariates]
         normal = np.array([prior.normal_on_line for prior in coefficients], dtype=np.float64)
         half = [isinstance(e.spread, HalfNormal) for e in self.effects]
-        spread = [(0.0, e.spread.sd) if h else e.spread.normal_on_line for e, h in zip(self.effects, half, strict=True)]
+        spread = [
+            (0.0, e.spread.sd) if h else e.spread.normal_on_line
+            for e, h in zip(self.effects, half, strict=True)
+        ]
         kinds = np.array([0 if h else 1 for h in half], dtype=np.int64)
-        return normal, kinds, np.array(spread, dtype=np.float64), self.correlation.eta if self.correlation else 1.0
+        return (
+            normal,
+            kinds,
+            np.array(spread, dtype=np.float64),
+            self.correlation.eta if self.correlation else 1.0,
+        )
 
     def hyper_parts(self, u: Array) -> tuple[Array, Array, Array]:
         """Coefficients (W, m), log spreads (W, p) and partial correlations (W, c) of points, contiguous."""
@@ -232,8 +241,14 @@ class Population:
         likelihood = self.observed.log_likelihood(predictions, possible, u)
         prior = self.log_hyper_prior(u) + self.log_measurement_prior(u)
         return Evaluation(
-            _summed(prior, self.log_patients(u)), _summed(np.zeros(len(u)), likelihood), ~possible.all(axis=1)
+            summed(prior, self.log_patients(u)), summed(np.zeros(len(u)), likelihood), ~possible.all(axis=1)
         )
+
+    def pointwise(self, values: Array) -> Array:
+        """Log likelihood of every observation, float64 (n, R), for physical values (n, d)."""
+        u = self.unconstrain(values)
+        predictions, _ = self.observed.predict(self.columns.individual(u), u[:, self.columns.shared])
+        return self.observed.pointwise(predictions, u)
 
     def log_posterior(self, u: Array) -> Array:
         """Log posterior density on the unconstrained scale, float64 (W,), up to a constant."""
@@ -241,7 +256,7 @@ class Population:
 
     def log_prior(self, u: Array) -> Array:
         """Log prior density on the unconstrained scale, float64 (W,)."""
-        return _summed(self.log_hyper_prior(u) + self.log_measurement_prior(u), self.log_patients(u))
+        return summed(self.log_hyper_prior(u) + self.log_measurement_prior(u), self.log_patients(u))
 
     def constrain(self, u: Array) -> Array:
         """Physical values (W, d): typical values, effects, sds, correlations, individual parameters."""
@@ -264,11 +279,33 @@ class Population:
                 result[w, at.correlation] = (root @ root.T)[np.tril_indices(size, -1)]
         return result
 
+    def unconstrain(self, values: Array) -> Array:
+        """Points (W, d) on the unconstrained scale of physical values; the inverse of `constrain`."""
+        values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+        result, at, size = values.copy(), self.columns, len(self.effects)
+        theta = at.individual(values).copy()
+        for k, effect in enumerate(self.effects):
+            result[:, k] = effect.parameter.prior.unconstrain(values[:, k])
+            theta[:, :, k] = effect.parameter.prior.unconstrain(theta[:, :, k])
+        result[:, at.theta] = theta.reshape(len(values), -1)
+        result[:, at.log_spread] = np.log(values[:, at.log_spread])
+        for k, prior in enumerate(self.measurement_priors, start=at.shared.start):
+            result[:, k] = prior.unconstrain(values[:, k])
+        if self.correlation:
+            for w, row in enumerate(values[:, at.correlation]):
+                correlation = np.eye(size)
+                correlation[np.tril_indices(size, -1)] = row
+                root = np.linalg.cholesky(correlation + np.tril(correlation, -1).T)
+                left = 1.0 - np.cumsum(root**2, axis=1) + root**2  # before column j is taken off
+                below = np.tril_indices(size, -1)
+                result[w, at.correlation] = np.arctanh(root[below] / np.sqrt(left[below]))
+        return result
+
     def fingerprint(self) -> dict[str, str]:
         """Hex digests of everything the posterior depends on, by what it is."""
         digest = self.model.digest
         doses = {s: repr(r.events(self.model)) for s, r in self.regimens.items()}
-        held = {n: v for n, v in zip(self.model.parameter_names, self.observed.base, strict=True)}
+        held = dict(zip(self.model.parameter_names, self.observed.base, strict=True))
         free = {e.name for e in self.effects + self.shared}
         data = hashlib.sha256(self.arrays.digest.encode() + repr(sorted(doses.items())).encode())
         data.update(self.design[0].tobytes())
@@ -278,20 +315,16 @@ class Population:
             "data": data.hexdigest(),
             "priors": _digest({"priors": priors, "eta": self.correlation.eta if self.correlation else None}),
             "error model": _digest({name: error.to_mapping() for name, error in self.errors.items()}),
-            "assay scales": _digest([[s.measured, s.output, s.by, s.prior.to_mapping()] for s in self.scales]),
+            "assay scales": _digest(
+                [[s.measured, s.output, s.by, s.prior.to_mapping()] for s in self.scales]
+            ),
             "roles of parameters": _digest(list(self.names)),
             "fixed values": _digest({n: float(v) for n, v in held.items() if n not in free}),
             "solver": _digest(repr(self.method)),
         }
 
-    def strategy(self, settings: SamplerSettings) -> Strategy:
-        """How `infer.sampling` samples a population: block moves from starts found patient by patient."""
-        from cartsim.infer.population_start import population_strategy
 
-        return population_strategy(self, settings)
-
-
-def _summed(parts: Array, patients: Array) -> Array:
+def summed(parts: Array, patients: Array) -> Array:
     """Parts (W,) plus all patients (W, N), in a fixed order."""
     from cartsim.kernels import patients as kernels
 

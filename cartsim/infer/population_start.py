@@ -1,7 +1,8 @@
-"""Where a population fit starts: plausible values for each patient, over-dispersed, and what follows from them.
+"""Where a population fit starts: plausible values for each patient, over-dispersed.
 
-Each patient's start is drawn from thousands of prior points (Sobol) with weights likelihood^power, the power as
-large as leaves enough different points: neither one best guess for all walkers nor places without likelihood.
+Each patient's start is drawn from thousands of prior points (Sobol) with weights likelihood^power, the
+power as large as leaves enough different points: neither one best guess for all walkers nor places without
+likelihood.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def population_strategy(population: Population, settings: SamplerSettings) -> St
 
     at = population.columns
     effects = np.bincount(population.design[1]).max() + 1
-    largest = max(at.effects, at.log_scale.stop - at.sigma.start, at.shared.stop - at.shared.start, int(effects))
+    largest = max(
+        at.effects, at.log_scale.stop - at.sigma.start, at.shared.stop - at.shared.start, int(effects)
+    )
     return Strategy(
         moves=lambda told: [
             (HierarchicalBlock(population, mix=settings.moves, sweeps=settings.sweeps, told=told), 1.0)
@@ -58,7 +61,9 @@ def weigh_prior_points(population: Population, rng: np.random.Generator) -> tupl
     theta = np.repeat(points[:, None], patients, axis=1)
     predictions, possible = population.observed.predict(theta, u[:, at.shared])
     likelihood = population.observed.log_likelihood(predictions, possible, u)
-    lost = [s for s, ok in zip(population.subjects, np.isfinite(likelihood).any(axis=0), strict=True) if not ok]
+    lost = [
+        s for s, ok in zip(population.subjects, np.isfinite(likelihood).any(axis=0), strict=True) if not ok
+    ]
     if lost:
         raise FitError(
             "no point drawn from the priors has a finite likelihood",
@@ -84,7 +89,9 @@ def _tempered(log_likelihood: Array) -> Array:
         weights = np.exp(power * np.where(np.isfinite(heights), heights, -np.inf))
         effective = weights.sum() ** 2 / (weights**2).sum()
         low, high = (power, high) if effective > EFFECTIVE else (low, power)
-    weights = np.exp(low * np.where(np.isfinite(heights), heights, -np.inf)) if low else 1.0 * (heights > -np.inf)
+    weights = (
+        np.exp(low * np.where(np.isfinite(heights), heights, -np.inf)) if low else 1.0 * (heights > -np.inf)
+    )
     return weights / weights.sum()
 
 
@@ -103,7 +110,9 @@ def starting_points(
     for w in range(count):
         for _attempt in range(100):
             chosen = [rng.choice(len(points), p=weights[i]) for i in range(patients)]
-            theta = points[chosen] + 0.1 * settings.widening * sd * rng.standard_normal((patients, at.effects))
+            theta = points[chosen] + 0.1 * settings.widening * sd * rng.standard_normal(
+                (patients, at.effects)
+            )
             result[w, : at.effects] = theta.mean(axis=0)
             floor = np.array([SMALL_SPREAD * e.spread.median for e in population.effects])
             result[w, at.log_spread] = np.log(np.maximum(theta.std(axis=0, ddof=1), floor))

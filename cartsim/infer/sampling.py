@@ -21,7 +21,7 @@ from cartsim.errors import CartsimWarning, FitError
 from cartsim.infer.diagnose import diagnose, judge, long_enough
 from cartsim.infer.draws import Draws
 from cartsim.infer.settings import Gates, SamplerSettings, SolveCounts
-from cartsim.infer.strategy import strategy_of
+from cartsim.infer.strategies import strategy_of
 from cartsim.version import __version__
 
 if TYPE_CHECKING:

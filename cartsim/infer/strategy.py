@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from cartsim.infer.settings import SamplerSettings
 
 Array = NDArray[np.float64]
 
@@ -32,24 +29,3 @@ class Strategy:
     walkers_are: str
     search: Callable[[np.random.Generator], Any]
     start: Callable[[Any, np.random.Generator], Array]
-
-
-def strategy_of(problem: Any, settings: SamplerSettings) -> Strategy:
-    """The problem's own strategy, or that of one patient: emcee's moves over all dimensions from the optima."""
-    own = getattr(problem, "strategy", None)
-    return own(settings) if own is not None else _one_patient(problem, settings)
-
-
-def _one_patient(problem: Any, settings: SamplerSettings) -> Strategy:
-    from cartsim.infer.moves import weighted_moves
-    from cartsim.infer.optima import find_optima, walkers
-
-    return Strategy(
-        moves=lambda told: weighted_moves(settings.moves),
-        least_walkers=2 * problem.ndim,
-        walkers_are="2 x dimensions",
-        search=lambda rng: find_optima(problem, rng, starts=settings.starts),
-        start=lambda optima, rng: walkers(
-            problem, optima, rng, count=settings.walkers, widening=settings.widening
-        ),
-    )

@@ -49,8 +49,10 @@ def log_lkj(y, eta, size):
         for j in range(i):
             if len(y):
                 # log(1 - tanh(y)^2) without cancellation
-                total += (eta + 0.5 * (size - 2 - j)) * 2.0 * (
-                    LOG_TWO - abs(y[at]) - math.log1p(math.exp(-2.0 * abs(y[at])))
+                total += (
+                    (eta + 0.5 * (size - 2 - j))
+                    * 2.0
+                    * (LOG_TWO - abs(y[at]) - math.log1p(math.exp(-2.0 * abs(y[at]))))
                 )
                 at += 1
     return total
@@ -113,7 +115,9 @@ def hyper_log_prior(coefficients, log_spread, y, normal_prior, spread_kind, spre
             z = (coefficients[w, m] - normal_prior[m, 0]) / normal_prior[m, 1]
             total -= 0.5 * z * z + math.log(normal_prior[m, 1]) + HALF_LOG_TWO_PI
         for k in range(log_spread.shape[1]):
-            total += log_spread_prior(log_spread[w, k], spread_kind[k], spread_prior[k, 0], spread_prior[k, 1])
+            total += log_spread_prior(
+                log_spread[w, k], spread_kind[k], spread_prior[k, 0], spread_prior[k, 1]
+            )
         result[w] = total + log_lkj(y[w], eta, log_spread.shape[1])
 
 
@@ -199,7 +203,17 @@ def log_spread_density(moment, log_spread, y, patients, root, inverse, precision
 
 @kernel
 def walk_spread(
-    theta, coefficients, design, parameter_of, spread_kind, spread_prior, eta, normal, log_uniform, log_spread, y
+    theta,
+    coefficients,
+    design,
+    parameter_of,
+    spread_kind,
+    spread_prior,
+    eta,
+    normal,
+    log_uniform,
+    log_spread,
+    y,
 ):
     """Metropolis steps of every log spread and partial correlation given the patients, in place.
 

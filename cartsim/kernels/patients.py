@@ -1,4 +1,4 @@
-"""From the parameters of all patients of all walkers to model parameters, and from predictions to likelihoods."""
+"""From individual parameters of all walkers to model parameters, from predictions to likelihoods."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cartsim.endpoints.outcomes import Outcomes
-    from cartsim.infer.problem import Problem
+    from cartsim.infer.problem import FreeParameter
     from cartsim.study.fit_result import FitResult
 
 PRIOR_POINTS = 400
@@ -30,14 +30,14 @@ def report_contents(result: FitResult) -> ReportContents:
     about, plan, dataset = result.about, result.plan, result.dataset
     shown = about.show_observations
     endpoints = endpoints_of(result)
-    problem = plan.problem(dataset, result.patients[0].subject)
+    free = plan.free(dataset)
     return ReportContents(
         title=about.title,
         labels=(SIMULATED,) if about.simulated else (),
         description=about.description,
         run=_run(result),
         gates=result.gates(),
-        parameters=_with_prior_interval(result.summary(), problem),
+        parameters=_with_prior_interval(result.summary(), free),
         show_observations=shown,
         data_text=dataset.summary.text(),
         data_summary=dataset.summary.to_dataframe(),
@@ -49,7 +49,7 @@ def report_contents(result: FitResult) -> ReportContents:
         limits={output: dataset.limits[output] for output in plan.errors if output in dataset.limits},
         traces={patient.subject: Trace(*patient.trace) for patient in result.patients},
         draws={patient.subject: patient.draws for patient in result.patients},
-        priors=_prior_points(problem),
+        priors=_prior_points(free),
         warnings=list(warnings_of(result)),
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
     )
@@ -130,8 +130,10 @@ def _run(result: FitResult) -> dict[str, object]:
     }
 
 
-def _with_prior_interval(table: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    ends = {item.name: item.prior.quantile(np.array([0.05, 0.95])) for item in problem.free}
+def _with_prior_interval(table: pd.DataFrame, free: Sequence[FreeParameter]) -> pd.DataFrame:
+    if "prior_lower" in table.columns:
+        return table
+    ends = {item.name: item.prior.quantile(np.array([0.05, 0.95])) for item in free}
     return table.assign(
         prior_lower=table["name"].map(lambda name: float(ends[name][0])),
         prior_upper=table["name"].map(lambda name: float(ends[name][1])),
@@ -149,9 +151,9 @@ def _with_normal_scores(result: FitResult) -> pd.DataFrame:
     return table.assign(theoretical_quantile=ndtri(place))
 
 
-def _prior_points(problem: Problem) -> pd.DataFrame:
+def _prior_points(free: Sequence[FreeParameter]) -> pd.DataFrame:
     """Equally likely prior values of every free quantity."""
     import pandas as pd
 
     middle = (np.arange(PRIOR_POINTS) + 0.5) / PRIOR_POINTS
-    return pd.DataFrame({item.name: item.prior.quantile(middle) for item in problem.free})
+    return pd.DataFrame({item.name: item.prior.quantile(middle) for item in free})

@@ -18,8 +18,10 @@ from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
 from cartsim.study.fit_result import About, FitResult
 from cartsim.study.patient import FitPatient
-from cartsim.study.plan import Plan
+from cartsim.study.plan import POPULATION_SAMPLER, Plan
 from cartsim.study.pool import run_all
+from cartsim.study.population_fit import FitPopulation, fit_together
+from cartsim.study.population_plan import PopulationPlan
 from cartsim.study.progress import Bar, Silent
 
 
@@ -31,6 +33,7 @@ def fit(
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
     after_day: float | None = None,
+    population: PopulationPlan | None = None,
     method: Method | None = None,
     sampler: SamplerSettings | None = None,
     gates: Gates | None = None,
@@ -42,7 +45,7 @@ def fit(
     simulated: bool = False,
     progress: bool = True,
 ) -> FitResult:
-    """Fit every patient of a table, one by one.
+    """Fit every patient of a table, one by one or, with `population`, together.
 
     Parameters
     ----------
@@ -52,6 +55,8 @@ def fit(
     priors : parameter name -> prior instead of the model's own
     fixed : parameter name -> value, not estimated
     after_day : samples up to this day are shown but not fitted (those taken before the infusion)
+    population : spreads, shared parameters, covariates and assay scales of a population fit; then `workers`
+        are threads and the first of the result's patients is the population itself
     sampler, gates : ensembles, walkers, step budget; what must be reached
     seed : same seed, same draws, whatever `workers`
     workers : processes; more than one needs a script guarded by `if __name__ == "__main__"`
@@ -78,16 +83,22 @@ def fit(
         dict(fixed or {}),
         method,
         after_day,
-        sampler or SamplerSettings(),
+        sampler or (SamplerSettings() if population is None else SamplerSettings(**POPULATION_SAMPLER)),
         gates or Gates(),
+        population,
     )
     with_samples, without = plan.subjects(dataset)
     first_look = plan.sampler.checks()[0] * plan.sampler.ensembles
-    watcher = Bar(len(with_samples), first_look, print) if progress else Silent()
+    count = len(with_samples) if population is None else 1
+    watcher = Bar(count, first_look, print) if progress else Silent()
     with tempfile.TemporaryDirectory() as scratch, watcher:
         chains = Path(folder) if folder is not None else Path(scratch)
-        tasks = patient_tasks(plan, dataset, with_samples, chains=chains, resume=resume, keep=True)
-        patients = run_all(tasks, workers=workers, watcher=watcher)
+        if population is not None:
+            together = FitPopulation(plan, dataset, chains, resume, keep=True, threads=workers)
+            patients = fit_together(together, watcher)
+        else:
+            tasks = patient_tasks(plan, dataset, with_samples, chains=chains, resume=resume, keep=True)
+            patients = run_all(tasks, workers=workers, watcher=watcher)
     return FitResult(
         plan,
         dataset,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,14 +83,14 @@ class FitPatient:
             progress=progress,
         )
         if self.netcdf is not None:
-            _write_netcdf(draws, problem if self.with_data else None, self.netcdf)
+            write_netcdf(draws, problem if self.with_data else None, self.netcdf)
         return PatientFit(
             subject=self.subject,
-            parameters=_with_errors(parameter_table(draws, problem), draws),
+            parameters=with_errors(parameter_table(draws, problem), draws),
             bands=band_table(draws, problem, curve_times(self.dataset, self.subject)),
             gof=gof_table(draws, problem),
             draws=draws.to_dataframe(KEPT_DRAWS),
-            trace=_trace(draws),
+            trace=trace_of(draws, draws.names),
             passed=draws.gates.passed,
             line=draws.gates.line,
             misses=draws.gates.misses,
@@ -110,26 +110,32 @@ def curve_times(dataset: Dataset, subject: str) -> np.ndarray:
     return np.unique(np.concatenate([np.linspace(0.0, early, CURVE_POINTS // 2), late]))
 
 
-def _with_errors(table: pd.DataFrame, draws: Draws) -> pd.DataFrame:
-    """The parameter table with the Monte Carlo error of its median and interval ends."""
-    table = table.copy()
+def with_errors(table: pd.DataFrame, draws: Draws, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The parameter table with the Monte Carlo error of its median and interval ends.
+
+    `columns` names the draws of each row, by default the row's name.
+    """
+    table, columns = table.copy(), list(columns or table["name"])
     ends = {"median": (0.5, "ess_bulk"), "lower": (0.05, "ess_tail"), "upper": (0.95, "ess_tail")}
     for quantity, (probability, size) in ends.items():
         table[f"mcse_{quantity}"] = [
             quantile_error(draws.of(name).ravel(), probability, ess)
-            for name, ess in zip(table["name"], table[size], strict=True)
+            for name, ess in zip(columns, table[size], strict=True)
         ]
     return table
 
 
-def _trace(draws: Draws) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, int]:
-    steps = draws.values.shape[1]
+def trace_of(
+    draws: Draws, columns: Sequence[str], names: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, int]:
+    """Walker means of some columns over the steps, under the names they are shown by."""
+    steps, own = draws.values.shape[1], [draws.names.index(column) for column in columns]
     shown = np.arange(0, steps, max(1, steps // TRACE_POINTS))
     numbers = draws.burn_in + shown * draws.thinned
-    return draws.names, draws.values[:, shown].mean(axis=2), numbers, draws.burn_in
+    return tuple(names or columns), draws.values[:, shown][..., own].mean(axis=2), numbers, draws.burn_in
 
 
-def _write_netcdf(draws: Draws, problem: Problem | None, path: Path) -> None:
+def write_netcdf(draws: Draws, problem: Problem | None, path: Path) -> None:
     """Write beside the place and move into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")

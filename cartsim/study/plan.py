@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from cartsim.data.dataset import Dataset
 from cartsim.errors import CartsimError, ConfigError, FitError
 from cartsim.infer.assemble import make_problems
-from cartsim.infer.problem import Problem
+from cartsim.infer.population import Population
+from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.infer.settings import Gates, MoveMix, SamplerSettings
 from cartsim.kernels.methods import DormandPrince, Method, Rodas4, Rodas5P
 from cartsim.models import load_model
@@ -18,9 +19,20 @@ from cartsim.observe.error_models import ErrorModel, error_from_mapping
 from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
 from cartsim.spec.priors import prior_from_mapping
+from cartsim.study.population_plan import PopulationPlan, population_plan
 from cartsim.study.settings import FILE, FitSettings
 
 METHODS: Mapping[str, type[Method]] = {kind.__name__: kind for kind in (Rodas4, Rodas5P, DormandPrince)}
+# A population's chain takes much memory, so a step is several sweeps. Shares: inference sheet, section 2.
+POPULATION_SAMPLER = {
+    "walkers": 64,
+    "sweeps": 5,
+    "burn_in": 200,
+    "check_every": 200,
+    "max_steps": 4_000,
+    "checkpoint_every": 50,
+    "moves": MoveMix(differential_evolution=0.54, jumps=0.06, stretch=0.25, leaps=0.15),
+}
 Made = TypeVar("Made")
 
 
@@ -28,7 +40,8 @@ Made = TypeVar("Made")
 class Plan:
     """Model (a name, a file, or the model itself), beliefs, errors and sampler of a fit.
 
-    `priors` replace the model's own; `after_day` excludes samples up to that day from the likelihood.
+    `priors` replace the model's own; `after_day` excludes samples up to that day from the likelihood;
+    with `population` all patients are fitted together.
     """
 
     model: str | Model
@@ -40,6 +53,7 @@ class Plan:
     after_day: float | None = None
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
     gates: Gates = field(default_factory=Gates)
+    population: PopulationPlan | None = None
 
     @property
     def loaded_model(self) -> Model:
@@ -58,6 +72,27 @@ class Plan:
             method=self.method,
         )
         return problem
+
+    def population_problem(self, dataset: Dataset, *, threads: int = 1) -> Population:
+        """The fitting problem of all patients with a sample, where the plan has a `population`."""
+        if self.population is None:
+            raise FitError("this fit takes its patients one by one", remedy="give it a [population] table")
+        subjects, _ = self.subjects(dataset)
+        return self.population.problem(
+            self.loaded_model,
+            self.fitted(dataset.subset(subjects)),
+            errors=self.errors,
+            priors=self.priors,
+            fixed=self.fixed,
+            method=self.method,
+            threads=threads,
+        )
+
+    def free(self, dataset: Dataset) -> tuple[FreeParameter, ...]:
+        """Everything with a prior of its own: of the population, or of one patient."""
+        if self.population is not None:
+            return self.population_problem(dataset).free
+        return self.problem(dataset, self.subjects(dataset)[0][0]).free
 
     def fitted(self, dataset: Dataset) -> Dataset:
         """The dataset with only the samples that enter the likelihood."""
@@ -104,7 +139,9 @@ def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> 
         for name, content in settings.errors.items()
     }
     method = build("method", lambda: _method(settings.method))
-    sampler = build("sampler", lambda: _sampler(settings.sampler))
+    together = settings.population
+    population = None if together is None else build("population", lambda: population_plan(together))
+    sampler = build("sampler", lambda: _sampler(settings.sampler, together is not None))
     gates = build("gates", lambda: from_table(Gates, settings.gates))
     if model is not None:
         faults += _unknown(model, settings)
@@ -112,7 +149,8 @@ def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> 
         raise ConfigError(str(folder / FILE), faults)
     seed = settings.seed if seed is None else seed
     after = settings.data.after_day
-    return Plan(reference, errors, seed, priors, dict(settings.fixed), method, after, sampler, gates)
+    held = dict(settings.fixed)
+    return Plan(reference, errors, seed, priors, held, method, after, sampler, gates, population)
 
 
 def from_table(kind: type[Made], table: Mapping[str, Any]) -> Made:
@@ -124,9 +162,9 @@ def from_table(kind: type[Made], table: Mapping[str, Any]) -> Made:
     return kind(**table)
 
 
-def _sampler(table: Mapping[str, Any]) -> SamplerSettings:
-    content = dict(table)
-    if "moves" in content:
+def _sampler(table: Mapping[str, Any], population: bool) -> SamplerSettings:
+    content = {**(POPULATION_SAMPLER if population else {}), **table}
+    if "moves" in table:
         content["moves"] = from_table(MoveMix, content["moves"])
     return from_table(SamplerSettings, content)
 
@@ -142,10 +180,12 @@ def _method(table: Mapping[str, Mapping[str, Any]] | None) -> Method | None:
 
 def _unknown(model: Model, settings: FitSettings) -> list[tuple[str, str]]:
     """Names that the model does not have."""
+    scales = settings.population.scales if settings.population else []
+    measured = (*model.output_names, *(scale.measured for scale in scales))
     known = {
         "priors": (settings.priors, model.parameter_names),
         "fixed": (settings.fixed, model.parameter_names),
-        "errors": (settings.errors, model.output_names),
+        "errors": (settings.errors, measured),
     }
     return [
         (f"{key}.{name}", f"model {model.name} has no such name; allowed: {', '.join(names)}")

@@ -17,8 +17,10 @@ from cartsim.study.contents import endpoints_of, report_contents
 from cartsim.study.fit import patient_tasks
 from cartsim.study.fit_result import About, FitResult
 from cartsim.study.inputs import read_dataset
+from cartsim.study.patient import PatientFit
 from cartsim.study.plan import Plan, plan_of
 from cartsim.study.pool import default_workers, run_all
+from cartsim.study.population_fit import POPULATION, FitPopulation, fit_together
 from cartsim.study.progress import Bar
 from cartsim.study.result import patients_record, result_of
 from cartsim.study.settings import FILE, FitSettings, read_settings
@@ -119,6 +121,18 @@ def _fitted(plan: Plan, dataset: Any, out: Path, about: About, options: RunOptio
     with_samples, without = plan.subjects(dataset)
     if not with_samples:
         raise FitError("no patient has a sample to fit", value=dataset.source)
+    if plan.population is not None:
+        together = FitPopulation(
+            plan,
+            dataset,
+            out / CHAINS / POPULATION,
+            options.resume,
+            netcdf=out / POSTERIOR / f"{POPULATION}.nc",
+            with_data=about.show_observations,
+            threads=options.workers or default_workers(),
+        )
+        patients = _together(together, say)
+        return FitResult(plan, dataset, patients, about, left_out=without)
     tasks = patient_tasks(
         plan,
         dataset,
@@ -130,6 +144,12 @@ def _fitted(plan: Plan, dataset: Any, out: Path, about: About, options: RunOptio
     )
     patients = _side_by_side(tasks, plan, options, say)
     return FitResult(plan, dataset, tuple(patients), about, left_out=without)
+
+
+def _together(task: FitPopulation, say: Say) -> tuple[PatientFit, ...]:
+    sampler = task.plan.sampler
+    with Bar(1, sampler.checks()[0] * sampler.ensembles, say) as bar:
+        return fit_together(task, bar)
 
 
 def _side_by_side(tasks: list, plan: Plan, options: RunOptions, say: Say) -> list:
@@ -147,9 +167,13 @@ def _sensitivity(
         say(f"sensitivity: {variation.name}")
         dataset, _ = read_dataset(settings.data, folder, path=options.data, changes=variation.read)
         chains = out / CHAINS / f"sensitivity-{number + 1}"
-        subjects, _ = plan.subjects(dataset)
-        tasks = patient_tasks(plan, dataset, subjects, chains=chains, resume=options.resume)
-        patients = _side_by_side(tasks, plan, options, say)
+        if plan.population is not None:
+            threads = options.workers or default_workers()
+            patients = _together(FitPopulation(plan, dataset, chains, options.resume, threads=threads), say)
+        else:
+            subjects, _ = plan.subjects(dataset)
+            tasks = patient_tasks(plan, dataset, subjects, chains=chains, resume=options.resume)
+            patients = _side_by_side(tasks, plan, options, say)
         records.append(
             {
                 "name": variation.name,
@@ -239,10 +263,13 @@ def _conclude(
 ) -> None:
     missed = [patient.subject for patient in result.patients if not patient.passed]
     count = len(result.patients)
-    say(
-        f"gates: {count - len(missed)} of {count} patients pass"
-        + (f"; missed: {', '.join(missed)}" if missed else "")
-    )
+    if result.plan.population is not None:
+        say(f"gates: {'MISSED: ' + '; '.join(result.patients[0].misses) if missed else 'passed'}")
+    else:
+        say(
+            f"gates: {count - len(missed)} of {count} patients pass"
+            + (f"; missed: {', '.join(missed)}" if missed else "")
+        )
     if checked and differences:
         say(f"NOT reproduced, {len(differences)} differences from the committed result:")
         for difference in differences:

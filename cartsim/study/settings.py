@@ -57,6 +57,35 @@ class Budget(Strict):
     cores: Annotated[int, Field(ge=1)] = 2
 
 
+class CovariateSettings(Strict):
+    """One covariate effect: continuous on the log scale, or a level of a categorical one."""
+
+    parameter: Sentence
+    covariate: Sentence
+    level: str | None = None
+    reference: Annotated[float, Field(gt=0, strict=False)] | None = None
+    prior: dict[str, dict[str, Any]] | None = None
+
+
+class ScaleSettings(Strict):
+    """One laboratory's scale: `measured` is `output` times a factor, one for each level of `by`."""
+
+    measured: Sentence
+    output: Sentence
+    prior: dict[str, dict[str, Any]]
+    by: str | None = None
+
+
+class PopulationSettings(Strict):
+    """All patients in one posterior: priors of the spreads, what is shared, covariates, assay scales."""
+
+    spreads: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    shared: list[str] = Field(default_factory=list)
+    covariates: list[CovariateSettings] = Field(default_factory=list)
+    scales: list[ScaleSettings] = Field(default_factory=list)
+    correlation: dict[str, Any] | None = None
+
+
 class FitSettings(Strict):
     """A whole fit.toml."""
 
@@ -73,6 +102,7 @@ class FitSettings(Strict):
     errors: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     sampler: dict[str, Any] = Field(default_factory=dict)
     gates: dict[str, Any] = Field(default_factory=dict)
+    population: PopulationSettings | None = None
     nca: dict[str, Any] = Field(default_factory=dict)
     sensitivity: list[Sensitivity] = Field(default_factory=list)
     budget: Budget | None = None

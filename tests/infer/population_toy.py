@@ -1,4 +1,4 @@
-"""A simulated Stein population of known truth, as a patient table (recipe: reference sheet on inference, section 2)."""
+"""A simulated Stein population of known truth, as a patient table (recipe: inference sheet, section 2)."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def table(folder, patients, seed):
     lines = ["subject,time_day,output,value,unit,lloq"]
     for i, row in enumerate(values):
         end = rng.choice([60, 90, 180, 365], p=[0.15, 0.2, 0.3, 0.35])
-        days = DAYS[DAYS <= end]
+        days = DAYS[end >= DAYS]
         given = model.vector(**dict(zip(NAMES, row, strict=True)))[None]
         predicted = batch(model, given, days).outputs[:, 0]
         for day, value in zip(days, predicted * np.exp(SIGMA * rng.standard_normal(len(days))), strict=True):
