@@ -43,6 +43,7 @@ def population_strategy(population: Population, settings: SamplerSettings) -> St
         walkers_are=f"4 x the largest block of {largest}, so that each half spans it",
         search=lambda rng: weigh_prior_points(population, rng),
         start=lambda found, rng: starting_points(population, found, rng, settings),
+        by_blocks=True,
     )
 
 

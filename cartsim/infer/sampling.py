@@ -217,8 +217,7 @@ class _Run:
             missing = steps - backend.iteration
             if missing <= 0:
                 continue
-            # The check of the starts is over all dimensions; a block move needs walkers for its blocks only.
-            blocks = self.settings.walkers < 2 * self.problem.ndim
+            blocks = self.strategy.by_blocks
             for state in sampler.sample(self.states[k], iterations=missing, skip_initial_state_check=blocks):
                 self.states[k] = state
                 if progress is not None and backend.iteration % REPORT_EVERY == 0:

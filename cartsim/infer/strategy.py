@@ -21,6 +21,8 @@ class Strategy:
     moves : function of what is called with (solves, failed, impossible) -> emcee's list of moves
     least_walkers : int, with the reason in `walkers_are`
     search : function (generator) -> what the starts of all ensembles are made from
+    by_blocks : bool, whether walkers need to span each block only; then emcee's own check of the starts, over
+        all dimensions, does not apply
     start : function (found, generator) -> float64 (walkers, d), one ensemble's starting points
     """
 
@@ -29,3 +31,4 @@ class Strategy:
     walkers_are: str
     search: Callable[[np.random.Generator], Any]
     start: Callable[[Any, np.random.Generator], Array]
+    by_blocks: bool = False
