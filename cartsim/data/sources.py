@@ -30,7 +30,11 @@ _TIDY_FILES = {
 
 
 def fandrei2024(
-    path: str | Path | None = None, *, lloq: float = 50.0, drop_suspected_typing_errors: bool = False
+    path: str | Path | None = None,
+    *,
+    lloq: float = 50.0,
+    others: Mapping[str, float] | None = None,
+    drop_suspected_typing_errors: bool = False,
 ) -> Dataset:
     """BCMA CAR-T transgene in myeloma (ide-cel and cilta-cel), Fandrei et al. 2024, Blood Cancer Discovery.
 
@@ -51,13 +55,16 @@ def fandrei2024(
         table is looked for in the folder that the environment variable CARTSIM_REAL_DATA names.
     lloq : float
         Copies/ug.
+    others : mapping, optional
+        More outputs of the tidy table with the LLOQ assumed for their zeros, such as {"car_t": 0.2} for CAR+
+        T cells by flow cytometry (cells/uL, actual days).
     drop_suspected_typing_errors : bool
         Leave the flagged rows out (counted).
 
     Returns
     -------
     Dataset
-        Output `car_transgene` in copies/ug, covariates product and disease.
+        Output `car_transgene` in copies/ug and those of `others`, covariates product and disease.
     """
     path = _path("fandrei2024", path)
     table = (
@@ -70,7 +77,8 @@ def fandrei2024(
         rules["suspected typing error (the release's two PCR columns disagree)"] = flagged
     elif flagged:
         notes.append(f"rows where the release's two PCR columns disagree, kept: {len(flagged)}")
-    return _load(table, rules, lloq, "Fandrei et al. 2024", notes, name="fandrei2024")
+    limits = {OUTPUT: lloq, **(others or {})}
+    return _load(table, rules, limits, "Fandrei et al. 2024", notes, name="fandrei2024")
 
 
 def penn_ctl019(
@@ -122,7 +130,8 @@ def penn_ctl019(
     if truncate_at_reinfusion:
         second = _flagged(table, "after_reinfusion_series") | _after_reinfusion(table, columns)
         rules["second course (from reinfusion on)"] = second
-    return _load(table, rules, lloq, "Nobles et al. 2020", notes, name="penn_ctl019", columns=columns)
+    limits = {OUTPUT: lloq}
+    return _load(table, rules, limits, "Nobles et al. 2020", notes, name="penn_ctl019", columns=columns)
 
 
 LOADERS: Mapping[str, Callable[..., Dataset]] = {"fandrei2024": fandrei2024, "penn_ctl019": penn_ctl019}
@@ -191,7 +200,7 @@ def _after_reinfusion(table: TextTable, columns: Mapping[str, str] | None) -> se
 def _load(
     table: TextTable,
     rules: Mapping[str, set[int]],
-    lloq: float,
+    limits: Mapping[str, float],
     source: str,
     notes: Sequence[str],
     *,
@@ -203,7 +212,7 @@ def _load(
     gone: set[int] = set()
     if not columns:
         names = zip(table.rows, _cells(table, "variable"), strict=True)
-        rules = {"another output": {row for row, output in names if output != OUTPUT}, **rules}
+        rules = {"another output": {row for row, output in names if output not in limits}, **rules}
     for reason, marked in rules.items():
         here = marked - gone
         gone |= here
@@ -217,7 +226,7 @@ def _load(
     )
     wanted = tuple(column for column in ("product", "disease") if column in table.header)
     options = ReadOptions(
-        lloq=lloq,
+        lloq=dict(limits),
         units={OUTPUT: "copies/ug", "time": "day"},
         outputs=OUTPUT if columns else None,
         columns=dict(columns or {}),
