@@ -230,6 +230,18 @@ def walk_spread(
             for k in range(size):
                 for j in range(size):
                     moment[k, j] += (theta[w, i, k] - centre[k]) * (theta[w, i, j] - centre[j])
+        if partial == 0:  # independent: each spread needs its own second moment only
+            for s in range(normal.shape[1]):
+                for k in range(size):
+                    old, kind = log_spread[w, k], spread_kind[k]
+                    mean, sd = spread_prior[k, 0], spread_prior[k, 1]
+                    new = old + 2.4 / math.sqrt(2.0 * patients + 2.0) * normal[w, s, k]
+                    gain = patients * (old - new)
+                    gain -= 0.5 * moment[k, k] * (math.exp(-2.0 * new) - math.exp(-2.0 * old))
+                    gain += log_spread_prior(new, kind, mean, sd) - log_spread_prior(old, kind, mean, sd)
+                    if gain > log_uniform[w, s, k]:
+                        log_spread[w, k] = new
+            continue
         here = log_spread_density(moment, log_spread[w], y[w], patients, root, inverse, precision)
         for s in range(normal.shape[1]):
             for k in range(size):
