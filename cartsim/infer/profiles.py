@@ -40,7 +40,7 @@ class Search:
     starts: int = 32
     others: int = 2
     first: int = 8
-    iterations: int = 200
+    iterations: int = 60
 
 
 SEARCH = Search()
@@ -144,7 +144,7 @@ def _climb(target, start: Array, box: Array, search: Search) -> tuple[float, Arr
 
     found = minimize(
         scaled, inside / scale, jac=True, method="L-BFGS-B", bounds=box / scale[:, None],
-        options={"maxiter": search.iterations, "ftol": 1e-10, "gtol": 1e-6},
+        options={"maxiter": search.iterations, "ftol": 1e-7, "gtol": 1e-3},
     )  # fmt: skip
     point = np.clip(found.x * scale, box[:, 0], box[:, 1])
     height = float(target.log_posterior(point[None])[0])
