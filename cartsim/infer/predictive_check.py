@@ -67,9 +67,7 @@ def prior_predictive(
         curve = problem.predict(values, times)[:, :, problem.model.output_names.index(output)]
         sigma = [column[:, None] for column in problem.sigma_of(values, output)]
         measured = problem.errors[output].draw(rng, curve, *sigma)
-        ends = (
-            np.nanquantile(measured, LEVELS, axis=0) if len(measured) else np.full((3, len(times)), np.nan)
-        )
+        ends = np.nanquantile(measured, LEVELS, axis=0) if len(measured) else np.full((3, len(times)), np.nan)
         bands.append(
             pd.DataFrame({"time": times, "lower": ends[0], "median": ends[1], "upper": ends[2]}).assign(
                 output=output

@@ -23,11 +23,12 @@ SECTIONS = (
     ("data", "Data"),
     ("nca", "Cellular-kinetics endpoints (NCA)"),
     ("diagnostics", "Diagnostics"),
+    ("identifiability", "Identifiability and priors"),
     ("run", "What was run"),
     ("reading", "How to read this report"),
 )
 MANY = 12  # patients past which the long tables are folded
-FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner")
+FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner", "identifiability", "profiles")
 
 
 @dataclass(frozen=True)

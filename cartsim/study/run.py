@@ -14,6 +14,7 @@ from cartsim.data.write import replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.study.compare import mismatches
 from cartsim.study.contents import endpoints_of, report_contents
+from cartsim.study.diagnose import ORIGIN
 from cartsim.study.fit import patient_tasks
 from cartsim.study.fit_result import About, FitResult
 from cartsim.study.inputs import read_dataset
@@ -79,6 +80,7 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
         say("SIMULATED data: shaped by construction, validates nothing")
     say(dataset.summary.text())
     say(f"writing to {out}")
+    replace_text(out / ORIGIN, f"{folder.resolve()}\n")
     about = About(settings.title, settings.description, settings.simulated, settings.show_observations)
     try:
         result = _fitted(plan, dataset, out, about, options, say)
