@@ -1,4 +1,4 @@
-"""What the priors alone predict on a patient's own sampling days: bands, and how much below quantification."""
+"""What the priors alone predict on a patient's own sampling days: bands, and the share below the LLOQ."""
 
 from __future__ import annotations
 

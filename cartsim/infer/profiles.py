@@ -188,7 +188,7 @@ def _reoptimised(
     target, k: int, at: float, neighbour: Array, optima: list, box: Array, rng: np.random.Generator,
     search: Search,
 ) -> tuple[float, float, Array, str]:  # fmt: skip
-    """The best of all others with column k held: from the neighbour, the known optima, and prior quantiles."""
+    """The best of all others with column k held: from the neighbour, known optima and the priors."""
     held = Slice(target, k, at)
     rest = np.delete(box, k, axis=0)
     starts = [("neighbour", np.delete(neighbour, k))]

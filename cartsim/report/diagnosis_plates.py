@@ -35,8 +35,8 @@ def diagnosis_plates(contents: ReportContents) -> Iterator[Plate]:
         yield Plate(
             name="power_scaling",
             section="identifiability",
-            caption="Power-scaling: prior and likelihood each raised to 0.8 and 1.25. High in both means that "
-            "prior and data pull the posterior in different directions, or that neither dominates; look at the "
+            caption="Power-scaling: prior and likelihood each raised to 0.8 and 1.25. High in both: "
+            "prior and data pull apart, or neither dominates (few samples, many parameters). Look at the "
             "prior before using the number.",
             alt="Prior against likelihood sensitivity of every parameter of every patient.",
             draw=later(power_scaling_plot, tables["power_scaling"], threshold=SENSITIVE),
@@ -56,7 +56,7 @@ def diagnosis_plates(contents: ReportContents) -> Iterator[Plate]:
         yield Plate(
             name="iwres",
             section="identifiability",
-            caption="IWRES at the posterior medians. Shrinkage is 1 − SD of the IWRES: much above 20–30% the "
+            caption="IWRES at the posterior medians. Shrinkage is 1 − SD of the IWRES. Well above 30%, usual with few samples, the "
             "curves follow the samples more closely than the residual error says, and these plots lose power.",
             alt="Normal quantile plot of individual weighted residuals, one panel an output.",
             draw=later(residual_quantiles, tables["iwres"], tables["shrinkage"]),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FEW = 8
+EDGE = 1.6  # larger ones are all alike: useless
 
 
 @drawn
@@ -36,18 +37,17 @@ def pareto_plot(table: DataFrame, *, threshold: float) -> Figure:
         for censored in (False, True):
             some = rows[(rows["censoring"] != 0) == censored]
             axes.plot(
-                some["time"], some["pareto_k"], ls="none", marker=shape(index, len(subjects)), ms=6,
+                some["time"], some["pareto_k"].clip(upper=EDGE), ls="none", marker=shape(index, len(subjects)), ms=6,
                 color=tint, mfc="white" if censored else tint, mec=tint, zorder=3,
                 label=subject if not censored and len(subjects) <= FEW else None,
             )  # fmt: skip
-    axes.axhline(threshold, color=VERMILION, lw=1.0, label=f"k = {threshold:g}: not reliable above")
+    axes.axhline(threshold, color=VERMILION, lw=1.0, label=f"{threshold:g}: not reliable above")
     axes.axhline(0.0, color=GREY, lw=0.6)
-    top = np.nanmax([1.0, *table["pareto_k"][np.isfinite(table["pareto_k"])]])
-    axes.set_ylim(min(-0.3, np.nanmin(table["pareto_k"]) - 0.1), top + 0.1)
+    axes.set_ylim(min(-0.3, np.nanmin(table["pareto_k"]) - 0.1), EDGE + 0.1)
     end = float(table["time"].max())
     split_days(axes, end)
     plain(axes.yaxis, 6)
-    axes.set_ylabel("Pareto k of the sample")
+    axes.set_ylabel(f"Pareto k of the sample (above {EDGE:g} at the edge)")
     handles, _ = axes.get_legend_handles_labels()
     figure.legend(handles=[*handles, *compressed_key(end)], loc="outside lower left", ncols=4)
     headline(figure, "Influence of single samples (hollow: censored): which ones does the fit hang on?")

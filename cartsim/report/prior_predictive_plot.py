@@ -38,7 +38,7 @@ def prior_predictive_plot(
     bands, samples, counts = (frame[frame["output"] == output] for frame in (bands, samples, counts))
     columns = min(COLUMNS, len(subjects))
     rows = -(-len(subjects) // columns)
-    figure = sheet(9.0, 1.3 + 2.3 * rows)
+    figure = sheet(9.0, 1.3 + 2.5 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     values = samples["value"]
     log = bool((values > 0).all() and (wide(values.min(), values.max()) or (bands["lower"] > 0).all()))
@@ -54,7 +54,7 @@ def prior_predictive_plot(
         if limit is not None:
             axes.axhline(limit, color=VERMILION, lw=1.0, ls=(0, (5, 3)))
         split_days(axes, end, label=index >= len(subjects) - columns)
-        axes.set_title(subjects[index] + _counted(counts, subjects[index]), fontsize=8.5)
+        axes.set_title(_counted(counts, subjects[index]), fontsize=8.5)
         if index % columns == 0:
             axes.set_ylabel(labelled(output, unit), fontsize=8)
     if log:
@@ -79,8 +79,8 @@ def prior_predictive_plot(
 def _counted(counts: DataFrame, subject: str) -> str:
     row = counts[counts["subject"].astype(str) == subject].iloc[0]
     expected = row["blq_expected"]
-    text = f": {row['outside_90']} of {row['quantified']} outside"
-    text += f"; BLQ {row['blq_observed']:.0%}"
+    text = f"{subject}: {row['outside_90']} of {row['quantified']} samples outside"
+    text += f"\nBLQ {row['blq_observed']:.0%}"
     if expected == expected:
         text += f" (prior {expected:.0%})"
     return text

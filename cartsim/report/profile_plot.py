@@ -52,7 +52,7 @@ def profile_plot(
         _panel(axes, profiles[profiles["name"] == name], intervals[intervals["name"] == name], threshold)
         axes.set_title(parameter_label(name, units.get(name)), fontsize=9)
         if index % columns == 0:
-            axes.set_ylabel("log units below the best")
+            axes.set_ylabel("log height below the best")
     keys = [
         Line2D([], [], color=BLUE, marker="o", ms=3, label="profile likelihood"),
         Line2D([], [], color=GREY, ls=(0, (4, 2)), label="profile posterior"),

@@ -31,7 +31,7 @@ def residual_quantiles(iwres: DataFrame, shrinkage: DataFrame) -> Figure:
     subjects = list(dict.fromkeys(iwres["subject"].astype(str)))
     columns = min(2, len(outputs))
     rows = -(-len(outputs) // columns)
-    figure = sheet(4.6 * columns + 0.4, 0.9 + 3.8 * rows)
+    figure = sheet(max(7.0, 4.6 * columns + 0.4), 1.1 + 3.8 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for index, axes in enumerate(grid.flat):
         if index >= len(outputs):
