@@ -41,7 +41,7 @@ def observed_information(problem: Problem, point: Array) -> Information:
     """Minus the Hessian of the log likelihood at an unconstrained point, float64 (d,).
 
     By central differences; points that can share solver steps do (`infer.gradient`). An entry beside a wall
-    (a neighbour that cannot be solved) is NaN-free: it counts as no information.
+    (a neighbour that cannot be solved) counts as no information.
     """
     point = np.asarray(point, dtype=np.float64)
     size, in_step = problem.ndim, getattr(problem, "can_go_in_step", False)

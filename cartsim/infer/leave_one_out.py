@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 HIGH = 0.7  # Pareto k above which PSIS is not to be trusted (Vehtari et al. 2024, JMLR 25:72)
 WAIC_LIMIT = 0.4  # variance of the log density above which WAIC is not (Vehtari et al. 2017, section 2.3)
+# Variance of a sample's log likelihood over the draws below which leaving it out changes nothing, whatever
+# the shape of its tail (samples far below the LLOQ, as expected).
+FLAT = 1e-3
 LEAST = 100  # draws
 
 
@@ -28,7 +31,8 @@ def leave_one_out(problem: Problem, values: Array) -> pd.DataFrame:
     """One row a sample, from posterior draws (n, d) in physical units, taken as independent.
 
     Columns subject, output, time, censoring, elpd_loo, elpd_waic (log predictive density of the sample by
-    the others), pareto_k, waic_variance, high_k (k > 0.7 or not defined).
+    the others), pareto_k, waic_variance, high_k (k > 0.7 or not
+    defined, and the variance above 0.001: below it the sample has no say).
 
     Raises
     ------
@@ -40,7 +44,9 @@ def leave_one_out(problem: Problem, values: Array) -> pd.DataFrame:
     if len(values) < LEAST:
         raise FitError("too few draws for leave-one-out", value=len(values), limit=f">= {LEAST}")
     pointwise = np.asarray(problem.pointwise(values))
-    loo, waic = _arviz(pointwise[np.isfinite(pointwise).all(axis=1)])
+    pointwise = pointwise[np.isfinite(pointwise).all(axis=1)]
+    loo, waic = _arviz(pointwise)
+    variance = pointwise.var(axis=0, ddof=1)
     arrays = problem.arrays
     k = np.asarray(loo.pareto_k)
     return pd.DataFrame(
@@ -52,8 +58,8 @@ def leave_one_out(problem: Problem, values: Array) -> pd.DataFrame:
             "elpd_loo": np.asarray(loo.loo_i),
             "elpd_waic": np.asarray(waic.waic_i),
             "pareto_k": k,
-            "waic_variance": pointwise.var(axis=0, ddof=1),
-            "high_k": ~(k <= HIGH),
+            "waic_variance": variance,
+            "high_k": ~(k <= HIGH) & (variance > FLAT),
         }
     )
 

@@ -56,8 +56,9 @@ def diagnosis_plates(contents: ReportContents) -> Iterator[Plate]:
         yield Plate(
             name="iwres",
             section="identifiability",
-            caption="IWRES at the posterior medians. Shrinkage is 1 − SD of the IWRES. Well above 30%, usual with few samples, the "
-            "curves follow the samples more closely than the residual error says, and these plots lose power.",
+            caption="IWRES at the posterior medians. Shrinkage is 1 − SD of the IWRES. Above 30%, "
+            "usual with few samples, the curves follow the samples more closely than the residual error says, and "
+            "these plots lose power.",
             alt="Normal quantile plot of individual weighted residuals, one panel an output.",
             draw=later(residual_quantiles, tables["iwres"], tables["shrinkage"]),
         )

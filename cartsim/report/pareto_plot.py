@@ -36,8 +36,9 @@ def pareto_plot(table: DataFrame, *, threshold: float) -> Figure:
         tint = colour(index, len(subjects))
         for censored in (False, True):
             some = rows[(rows["censoring"] != 0) == censored]
+            height = some["pareto_k"].clip(upper=EDGE)
             axes.plot(
-                some["time"], some["pareto_k"].clip(upper=EDGE), ls="none", marker=shape(index, len(subjects)), ms=6,
+                some["time"], height, ls="none", marker=shape(index, len(subjects)), ms=6,
                 color=tint, mfc="white" if censored else tint, mec=tint, zorder=3,
                 label=subject if not censored and len(subjects) <= FEW else None,
             )  # fmt: skip

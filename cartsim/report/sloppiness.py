@@ -52,9 +52,7 @@ def sloppiness(directions: DataFrame) -> Figure:
     axes.set_yticks(range(len(subjects)), subjects)
     axes.set_ylim(len(subjects) - 0.4, -0.8)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(
-        "Observed information of a direction, relative to the prior's (1: they know equally much)"
-    )
+    axes.set_xlabel("Observed information of a direction relative to the prior's (1: equally much)")
     figure.legend(loc="outside lower left", ncols=2)
     headline(figure, "Sloppy directions: what do the data leave open?")
     return figure

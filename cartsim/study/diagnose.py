@@ -132,9 +132,7 @@ def find(path: Path, options: DiagnoseOptions) -> Found:
         raise CartsimError("--out must not be the fit folder", value=str(out))
     draws = pd.read_csv(path / DRAWS, dtype={"subject": str})
     each = int(draws.groupby("subject").size().min())
-    kind = (
-        f"the {each} draws a patient committed in the fit folder" if committed else f"{each} draws a patient"
-    )
+    kind = f"{each} draws a patient" + (", those committed in the fit folder" if committed else "")
     record = json.loads((path / RESULT).read_text(encoding="utf-8"))
     return Found(folder, record, draws, out, kind)
 

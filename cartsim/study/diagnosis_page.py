@@ -43,6 +43,7 @@ def diagnosis_contents(
         parameters=_parameters(plan, dataset, record, subjects),
         show_observations=shown,
         data_text=dataset.summary.text(),
+        observations=samples.reset_index(drop=True) if shown else None,
         limits={output: dataset.limits[output] for output in plan.errors if output in dataset.limits},
         warnings=[f"{line[:1].upper()}{line[1:]}." for line in diagnosis.summary],
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
