@@ -31,9 +31,9 @@ def diagnosis_contents(
 
     shown = settings.show_observations
     subjects = [name for name in record["patients"] if name in set(draws["subject"])]
-    gates = [
-        (name, record["patients"][name]["passed"], record["patients"][name]["gates"]) for name in subjects
-    ]
+    found = record["patients"]
+    gates = [(name, found[name]["passed"], found[name]["gates"]) for name in subjects]
+    samples = dataset.observations[dataset.observations["output"].isin(list(plan.errors))]
     return ReportContents(
         title=f"{settings.title}: identifiability and priors",
         labels=(SIMULATED,) if settings.simulated else (),
