@@ -57,7 +57,7 @@ def diagnosis_plates(contents: ReportContents) -> Iterator[Plate]:
             name="iwres",
             section="identifiability",
             caption="IWRES at the posterior medians. Shrinkage is 1 − SD of the IWRES. Above 30%, "
-            "usual with few samples, the curves follow the samples more closely than the residual error says.",
+            "usual with few samples, the curves lie closer to the samples than the residual error says.",
             alt="Normal quantile plot of individual weighted residuals, one panel an output.",
             draw=later(residual_quantiles, tables["iwres"], tables["shrinkage"]),
         )

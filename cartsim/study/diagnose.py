@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from cartsim.data.dataset import Dataset
 from cartsim.data.write import replace_text
 from cartsim.errors import CartsimError, FitError
-from cartsim.study.diagnosis import PARTS, DiagnosePatient, Diagnosis, joined
+from cartsim.study.diagnosis import PARTS, Diagnosis, diagnose_patients
 from cartsim.study.inputs import read_dataset
 from cartsim.study.plan import Plan, plan_of
-from cartsim.study.pool import default_workers, run_all
+from cartsim.study.pool import default_workers
 from cartsim.study.progress import Bar
 from cartsim.study.settings import FILE, FitSettings, read_settings
 
@@ -73,16 +73,21 @@ def run_diagnose(path: Path, options: DiagnoseOptions, *, say: Callable[[str], N
     if settings.simulated:
         say("SIMULATED data: shaped by construction, validates nothing")
     diagnosis = diagnosed(plan, dataset, found.draws, options, say)
-    found.out.mkdir(parents=True, exist_ok=True)
-    for name, table in diagnosis.shown(settings.show_observations).items():
-        text = table.to_csv(index=False, lineterminator="\n", float_format="%.8g")
-        replace_text(found.out / f"{name}.csv", text)
+    write_tables(diagnosis, found.out, settings.show_observations)
     page = _report(settings, plan, dataset, found, diagnosis)
     for line in diagnosis.summary:
         say(line)
     say(f"tables and figures: {found.out}")
     say(f"report: {page}")
     return found.out
+
+
+def write_tables(diagnosis: Diagnosis, out: Path, observations: bool) -> None:
+    """Each table as a CSV file; those of single samples only where `observations` may be shown."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in diagnosis.shown(observations).items():
+        text = table.to_csv(index=False, lineterminator="\n", float_format="%.8g")
+        replace_text(out / f"{name}.csv", text)
 
 
 def diagnosed(
@@ -94,14 +99,17 @@ def diagnosed(
     if absent:
         raise FitError("no draws of such a patient", value=", ".join(absent), limit=", ".join(present))
     chosen = [subject for subject in present if not options.patients or subject in options.patients]
-    tasks = []
-    for subject in chosen:
-        own = draws[draws["subject"].astype(str) == subject].dropna(axis="columns", how="all")
-        only = dataset.subset([subject])
-        task = DiagnosePatient(plan, only, subject, own, present.index(subject), tuple(options.without))
-        tasks.append(task)
-    with Bar(len(tasks), len(PARTS), say) as bar:
-        return joined(run_all(tasks, workers=options.workers or default_workers(), watcher=bar))
+    own = {subject: table.dropna(axis="columns", how="all") for subject, table in draws.groupby("subject")}
+    with Bar(len(chosen), len(PARTS), say) as bar:
+        return diagnose_patients(
+            plan,
+            dataset,
+            {subject: own[subject] for subject in chosen},
+            without=options.without,
+            workers=options.workers or default_workers(),
+            watcher=bar,
+            numbers={subject: number for number, subject in enumerate(present)},
+        )
 
 
 def find(path: Path, options: DiagnoseOptions) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from cartsim.infer.predictive_check import prior_predictive
 from cartsim.infer.profiles import interval_table, profile_likelihood, profile_posterior
 from cartsim.infer.residuals import iwres_table, shrinkage_table, with_normal_scores
 from cartsim.study.plan import Plan
-from cartsim.study.pool import Progress
+from cartsim.study.pool import Progress, Watcher, run_all
+from cartsim.study.progress import Silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +136,28 @@ class Diagnosis:
     def shown(self, observations: bool) -> dict[str, pd.DataFrame]:
         """The tables that may be shown: without those of single samples unless `observations`."""
         return {name: table for name, table in self.tables.items() if observations or name not in SAMPLES}
+
+
+def diagnose_patients(
+    plan: Plan,
+    dataset: Dataset,
+    draws: Mapping[str, pd.DataFrame],
+    *,
+    without: Sequence[str] = (),
+    workers: int = 1,
+    watcher: Watcher | None = None,
+    numbers: Mapping[str, int] | None = None,
+) -> Diagnosis:
+    """Diagnose the patients that `draws` (subject -> one column a parameter) holds.
+
+    `numbers` keep a patient's random numbers the same whichever others are diagnosed with it.
+    """
+    numbers = numbers or {subject: number for number, subject in enumerate(draws)}
+    tasks = [
+        DiagnosePatient(plan, dataset.subset([name]), name, own, numbers[name], tuple(without))
+        for name, own in draws.items()
+    ]
+    return joined(run_all(tasks, workers=workers, watcher=watcher or Silent()))
 
 
 def joined(patients: list[PatientDiagnosis]) -> Diagnosis:

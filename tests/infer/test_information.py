@@ -65,9 +65,10 @@ def test_the_information_of_a_patient_agrees_with_an_independent_hessian():
 
     def hessian(width):
         steps = width * np.eye(problem.ndim)
-        gradient = lambda at: (
-            (problem.log_likelihood(at + steps) - problem.log_likelihood(at - steps)) / (2.0 * width)
-        )
+
+        def gradient(at):
+            return (problem.log_likelihood(at + steps) - problem.log_likelihood(at - steps)) / (2.0 * width)
+
         return np.array([(gradient(u + s) - gradient(u - s)) / (2.0 * width) for s in steps])
 
     expected = -(4.0 * hessian(1e-3) - hessian(2e-3)) / 3.0

@@ -1,4 +1,4 @@
-"""Profiles: exact on a quadratic, past a second valley only with several starts, open where nothing bounds."""
+"""Profiles: exact on a quadratic, past a second valley with several starts, open where nothing bounds."""
 
 import numpy as np
 import pytest
@@ -33,8 +33,8 @@ def test_intervals_of_a_quadratic_are_those_of_its_inverse():
     table = interval_table(profile_likelihood(problem, rng()))
     half = np.sqrt(2.0 * THRESHOLD * np.diag(np.linalg.inv(MATRIX)))
     assert table["best"].to_numpy() == pytest.approx([1.0, -2.0], abs=2e-3)
-    assert table["lower"].to_numpy() == pytest.approx([1.0, -2.0] - half, abs=0.03)
-    assert table["upper"].to_numpy() == pytest.approx([1.0, -2.0] + half, abs=0.03)
+    assert table["lower"].to_numpy() == pytest.approx(np.subtract([1.0, -2.0], half), abs=0.03)
+    assert table["upper"].to_numpy() == pytest.approx(np.add([1.0, -2.0], half), abs=0.03)
     assert not table["open"].any()
 
 

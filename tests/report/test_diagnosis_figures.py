@@ -45,8 +45,8 @@ def tables(six) -> dict[str, pd.DataFrame]:
         blq_expected=0.1, draws=100, failed=0,
     )  # fmt: skip
     return {
-        "directions": both.assign(to_prior=[1e-5, 20.0] * len(subjects), words="foldx up with tmax down").assign(
-            sloppy=[True, False] * len(subjects)
+        "directions": both.assign(
+            to_prior=[1e-5, 20.0] * len(subjects), sloppy=[True, False] * len(subjects), words="foldx alone"
         ),
         "profiles": walk,
         "intervals": both.assign(kind="likelihood", lower=5.0, upper=20.0, open_lower=True, open_upper=False),
@@ -69,7 +69,7 @@ def test_thresholds_in_the_figures_are_those_of_the_engine():
 
 
 def test_every_table_becomes_a_figure_in_its_section(six, tables):
-    drawn = [plate for plate in diagnosis_plates.diagnosis_plates(replace(six, diagnosis=tables))]
+    drawn = list(diagnosis_plates.diagnosis_plates(replace(six, diagnosis=tables)))
     kinds = {re.sub(r"_(car|\d).*", "", plate.name) for plate in drawn}
     assert kinds == {"sloppiness", "power_scaling", "prior_predictive", "pareto_k", "iwres", "profiles"}
     assert {plate.section for plate in drawn} == {"identifiability", "profiles"}
