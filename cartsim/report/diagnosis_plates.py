@@ -35,9 +35,9 @@ def diagnosis_plates(contents: ReportContents) -> Iterator[Plate]:
         yield Plate(
             name="power_scaling",
             section="identifiability",
-            caption="Power-scaling: prior and likelihood each raised to 0.8 and 1.25. High in both: "
-            "prior and data pull apart, or neither dominates (few samples, many parameters). Look at the "
-            "prior before using the number.",
+            caption="Power-scaling: prior and likelihood each raised to 0.8 and 1.25; above 0.05 a posterior "
+            "follows. Ring: both matter and pull in opposite directions; look at that prior before using the "
+            "number. Above the line without a ring the data are weak.",
             alt="Prior against likelihood sensitivity of every parameter of every patient.",
             draw=later(power_scaling_plot, tables["power_scaling"], threshold=SENSITIVE),
         )

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from cartsim.report.style import GREY, PALE, colour, decades, drawn, headline, shape, sheet
+from cartsim.report.style import GREY, PALE, VERMILION, colour, decades, drawn, headline, shape, sheet
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEAST = 1e-3
+CONFLICT = "prior-data conflict"
 
 
 @drawn
@@ -21,7 +22,7 @@ def power_scaling_plot(table: DataFrame, *, threshold: float) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        `power_scaling_table` of all patients: `subject`, `name`, `prior`, `likelihood`.
+        `power_scaling_table` of all patients: `subject`, `name`, `prior`, `likelihood`, `words`.
     threshold : float
         Sensitivity from which a posterior counts as following.
     """
@@ -36,6 +37,10 @@ def power_scaling_plot(table: DataFrame, *, threshold: float) -> Figure:
             across[here], up[here], marker=shape(index, len(names)), color=colour(index, len(names)),
             ls="none", ms=6, mec="white", mew=0.5, label=name, zorder=3,
         )  # fmt: skip
+    apart = (table["words"] == CONFLICT).to_numpy()
+    axes.plot(
+        across[apart], up[apart], "o", ms=12, mfc="none", mec=VERMILION, mew=1.2, label=f"ring: {CONFLICT}"
+    )
     for draw in (axes.axhline, axes.axvline):
         draw(threshold, color=GREY, lw=1.0, ls=(0, (4, 3)))
     axes.set_xscale("log")
@@ -43,7 +48,10 @@ def power_scaling_plot(table: DataFrame, *, threshold: float) -> Figure:
     axes.set_xlim(min(0.5 * threshold, across.min() / 1.5), max(4 * threshold, across.max() * 1.5))
     axes.set_ylim(min(0.5 * threshold, up.min() / 1.5), max(4 * threshold, up.max() * 1.5))
     axes.axhspan(threshold, axes.get_ylim()[1], color=PALE, alpha=0.5, lw=0, zorder=0)
-    for x, align, text in ((0.99, "right", "prior-data conflict"), (0.01, "left", "weak likelihood")):
+    for x, align, text in (
+        (0.99, "right", "prior and data both matter"),
+        (0.01, "left", "the prior decides"),
+    ):
         axes.text(x, 0.985, text, transform=axes.transAxes, ha=align, va="top", fontweight="bold")
     axes.text(0.99, 0.015, "the data decide", transform=axes.transAxes, ha="right", fontweight="bold")
     decades(axes.xaxis)

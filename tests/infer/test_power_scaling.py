@@ -72,3 +72,11 @@ def test_the_distance_is_that_of_the_two_distribution_functions():
 
     expected = max(one_sided(0.3), one_sided(-0.3))
     assert cumulative_js_distance(x, weights / weights.sum()) == pytest.approx(expected, rel=0.02)
+
+
+def test_what_both_only_narrow_is_no_conflict():
+    """Prior and likelihood equally wide about the same value: both matter, neither pulls."""
+    problem, draws = conjugate(prior_sd=1.0, data=0.0, data_sd=1.0)
+    row = power_scaling_table(problem, draws + 0.02).iloc[0]  # off centre: the same way for both
+    assert min(row["prior"], row["likelihood"]) >= 0.05
+    assert row["words"] == "weak likelihood"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cartsim.infer import leave_one_out, power_scaling, profiles
-from cartsim.report import diagnosis_plates
+from cartsim.report import diagnosis_plates, power_scaling_plot
 from cartsim.report.html import Printed, render
 from cartsim.report.plates import plates
 from cartsim.report.style import png
@@ -50,7 +50,7 @@ def tables(six) -> dict[str, pd.DataFrame]:
         ),
         "profiles": walk,
         "intervals": both.assign(kind="likelihood", lower=5.0, upper=20.0, open_lower=True, open_upper=False),
-        "power_scaling": both.assign(prior=0.1, likelihood=0.2),
+        "power_scaling": both.assign(prior=0.1, likelihood=0.2, words=power_scaling.CONFLICT),
         "prior_predictive": pd.concat(bands, ignore_index=True),
         "samples": samples,
         "prior_counts": counted,
@@ -66,6 +66,7 @@ def test_thresholds_in_the_figures_are_those_of_the_engine():
     assert diagnosis_plates.THRESHOLD == profiles.THRESHOLD
     assert diagnosis_plates.SENSITIVE == power_scaling.SENSITIVE
     assert diagnosis_plates.HIGH_K == leave_one_out.HIGH
+    assert power_scaling_plot.CONFLICT == power_scaling.CONFLICT
 
 
 def test_every_table_becomes_a_figure_in_its_section(six, tables):
