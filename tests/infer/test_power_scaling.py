@@ -74,9 +74,9 @@ def test_the_distance_is_that_of_the_two_distribution_functions():
     assert cumulative_js_distance(x, weights / weights.sum()) == pytest.approx(expected, rel=0.02)
 
 
-def test_what_both_only_narrow_is_no_conflict():
-    """Prior and likelihood equally wide about the same value: both matter, neither pulls."""
+def test_what_both_pull_the_same_way_is_no_conflict():
+    """Prior and likelihood about the same value, draws above it: both pull the same way."""
     problem, draws = conjugate(prior_sd=1.0, data=0.0, data_sd=1.0)
-    row = power_scaling_table(problem, draws + 0.02).iloc[0]  # off centre: the same way for both
+    row = power_scaling_table(problem, draws + 0.8).iloc[0]  # both pull them down
     assert min(row["prior"], row["likelihood"]) >= 0.05
     assert row["words"] == "weak likelihood"
