@@ -22,6 +22,7 @@ from cartsim.study.settings import FILE, FitSettings, read_settings
 if TYPE_CHECKING:
     import pandas as pd
 
+ENOUGH = 400  # draws below which tails, and so power-scaling and leave-one-out, are rough
 RESULT, DRAWS, ORIGIN, FOLDER = "result.json", "draws.csv", "fit_folder.txt", "diagnostics"
 
 
@@ -142,6 +143,8 @@ def find(path: Path, options: DiagnoseOptions) -> Found:
     each = int(draws.groupby("subject").size().min())
     kind = f"{each} draws a patient" + (", those committed in the fit folder" if committed else "")
     record = json.loads((path / RESULT).read_text(encoding="utf-8"))
+    if each < ENOUGH:
+        kind += "; too few for more than a rough idea of prior sensitivity and influence"
     return Found(folder, record, draws, out, kind)
 
 

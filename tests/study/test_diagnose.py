@@ -46,6 +46,17 @@ def test_a_run_is_diagnosed_into_tables_a_page_and_a_short_summary(run):
     assert "SIMULATED" in page
 
 
+def test_open_profiles_are_named_and_drawn(run):
+    said = []
+    others = ("information", "contraction", "power", "priors", "loo", "residuals")
+    out = run_diagnose(run, DiagnoseOptions(patients=("SIM-6",), without=others), say=said.append)
+    table = pd.read_csv(out / "intervals.csv").set_index(["kind", "name"])
+    assert table.loc[("likelihood", "beta"), "open"]
+    assert not table.loc[("likelihood", "tmax"), "open"]
+    assert any(line.startswith("open profiles: SIM-6 cmax, alpha, beta") for line in said)
+    assert (out / "figures" / "profiles_01_SIM-6.png").exists()
+
+
 def test_contraction_and_its_prior_are_those_of_the_draws_and_the_fit_folder(run):
     run_diagnose(run, DiagnoseOptions(without=("profiles", "loo", "priors", "power", "information")), say=str)
     table = pd.read_csv(run / "diagnostics" / "contraction.csv").set_index(["subject", "name"])
@@ -67,7 +78,7 @@ def test_the_same_run_gives_the_same_tables_whatever_the_workers(run):
 
 def test_a_fit_folder_is_diagnosed_from_its_committed_draws_outside_of_it(project):
     found = find(project / "fits" / "six_patients", DiagnoseOptions())
-    assert found.words == "100 draws a patient, those committed in the fit folder"
+    assert found.words.startswith("100 draws a patient, those committed in the fit folder; too few")
     assert found.out.parts[0] == "runs"
     assert len(found.draws) == 600
     assert np.isfinite(found.draws["foldx"]).all()
