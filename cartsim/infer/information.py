@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 SMOOTH, ROUGH = 2e-3, 2e-2
 NAMED = 3  # parameters that name a direction at most
 LOADING = 0.3  # of a unit vector; below it a parameter has less than a tenth of the direction
+UNKNOWN = 1e-2  # squared loading on a direction without information
 INFINITE = 1e-12  # of the largest eigenvalue: rounding of the differences
 
 
@@ -157,5 +158,6 @@ def _sds(matrix: Array, prior: Array) -> Array:
     free = level <= max(INFINITE * level[-1], 0.0)
     known = np.where(free, np.inf, level)
     variance = (vectors**2) @ (1.0 / known)
-    touched = (vectors[:, free] ** 2).sum(axis=1) > 1e-6
+    # less than a hundredth of a parameter (in prior sds) along such a direction is not called unknown
+    touched = (vectors[:, free] ** 2).sum(axis=1) > UNKNOWN
     return np.where(touched, np.inf, np.sqrt(variance) * prior)

@@ -103,3 +103,4 @@ def test_the_page_says_where_to_get_them_or_shows_them(six, tables):
     page = render(with_tables, printed)
     assert "figure-sloppiness" in page
     assert "Not looked into" not in page
+    assert "Profile intervals (95%), open ends marked" in page
