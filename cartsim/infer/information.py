@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 # Steps in prior sds: neighbours in step (and closed forms) have no solver noise to step over, others have.
 SMOOTH, ROUGH = 2e-3, 2e-2
+WIDER = 10.0
 NAMED = 3  # parameters that name a direction at most
 LOADING = 0.3  # of a unit vector; below it a parameter has less than a tenth of the direction
 UNKNOWN = 1e-2  # squared loading on a direction without information
@@ -31,11 +32,16 @@ INFINITE = 1e-12  # of the largest eigenvalue: rounding of the differences
 
 @dataclass(frozen=True)
 class Information:
-    """Observed information of the log likelihood, float64 (d, d), at `point`, float64 (d,), unconstrained."""
+    """Observed information of the log likelihood, float64 (d, d), at `point`, float64 (d,), unconstrained.
+
+    `smooth`, bool (d,): whether the curvature along each parameter is the same over ten times wider steps. At
+    a kink (a switch time on a sampling day) it is not, and no precision follows from it.
+    """
 
     names: tuple[str, ...]
     point: Array
     matrix: Array
+    smooth: NDArray[np.bool_]
 
 
 def observed_information(problem: Problem, point: Array) -> Information:
@@ -59,7 +65,19 @@ def observed_information(problem: Problem, point: Array) -> Information:
     for (i, j), (pp, pm, mp, mm) in zip(pairs, heights, strict=True):
         second = (pp - pm - mp + mm) / (4.0 * width[i] * width[j])
         matrix[i, j] = matrix[j, i] = -second if np.isfinite(second) else 0.0
-    return Information(tuple(problem.names), point, matrix)
+    return Information(tuple(problem.names), point, matrix, _smooth(problem, point, matrix, width, in_step))
+
+
+def _smooth(problem: Problem, point: Array, matrix: Array, width: Array, in_step: bool) -> NDArray[np.bool_]:
+    """Whether each parameter's own curvature agrees with that over wider steps within a factor of two."""
+    steps = np.diag(WIDER * width)
+    shifts = np.vstack([steps, -steps, np.zeros(len(point))])
+    heights = _heights(problem, point, point + shifts, in_step)
+    up, down, here = heights[: len(point)], heights[len(point) : -1], heights[-1]
+    wide = (2.0 * here - up - down) / (WIDER * width) ** 2
+    narrow = np.diag(matrix)
+    gap = np.abs(narrow - wide) * prior_sds(problem) ** 2  # in units of the prior's information
+    return ~(gap > 0.5 * np.maximum(np.abs(narrow), np.abs(wide)) * prior_sds(problem) ** 2 + 1.0)
 
 
 def _heights(problem: Problem, point: Array, points: Array, in_step: bool) -> Array:
@@ -123,7 +141,8 @@ def precision_table(problem: Problem, information: Information) -> pd.DataFrame:
 
     Columns subject, name, estimate (physical, at the point), sd_data and rse_data (from the likelihood alone;
     inf where it leaves the parameter free), sd_with_prior and rse_with_prior (prior added as a normal of its
-    variance). Sds in log or logit units; rse in % of the physical value by the delta method.
+    variance); smooth (false at a kink: no precision follows, see the profile). Sds in
+    log or logit units; rse in % of the physical value by the delta method.
     """
     import pandas as pd
 
@@ -148,6 +167,7 @@ def precision_table(problem: Problem, information: Information) -> pd.DataFrame:
             "rse_data": relative * data,
             "sd_with_prior": both,
             "rse_with_prior": relative * both,
+            "smooth": information.smooth,
         }
     )
 

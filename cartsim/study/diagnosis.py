@@ -182,6 +182,7 @@ def _findings(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, str]]:
     """(subject, "kind: what") of everything that is wrong."""
     rules = (
         ("directions", "sloppy directions", lambda t: t[t["sloppy"]], "words"),
+        ("precision", "best fit on a kink, RSE not to be trusted", lambda t: t[~t["smooth"]], "name"),
         ("intervals", "open profiles", lambda t: t[t["open"] & (t["kind"] == "likelihood")], "name"),
         ("contraction", "not informed by the data", lambda t: t[~t["informed"]], "name"),
         ("power_scaling", CONFLICT, lambda t: t[t["words"] == CONFLICT], "name"),

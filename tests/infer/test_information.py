@@ -12,8 +12,9 @@ from cartsim.infer.information import (
     precision_table,
 )
 from cartsim.kernels.methods import Rodas5P
+from cartsim.spec.priors import Normal
 from tests.infer import small_fit
-from tests.infer.known_posterior import quadratic
+from tests.infer.known_posterior import Known, quadratic
 
 MATRIX = np.array([[4.0, 1.5, 0.0], [1.5, 2.0, 0.3], [0.0, 0.3, 0.5]])
 
@@ -93,3 +94,13 @@ def test_a_ridge_is_called_sloppy_by_the_parameters_along_it():
 def test_a_direction_of_one_parameter_stands_alone():
     assert direction_in_words(("x", "y"), np.array([0.99, -0.1])) == "x up alone"
     assert direction_in_words(("x", "y"), np.array([0.8, -0.6])) == "x up with y down"
+
+
+def test_a_best_fit_on_a_kink_is_said():
+    kinked = Known(
+        lambda u: -0.5 * u[:, 0] ** 2 - 5.0 * np.abs(u[:, 1]), (Normal(0.0, 1.0), Normal(0.0, 1.0))
+    )
+    information = observed_information(kinked, np.zeros(2))
+    assert list(precision_table(kinked, information)["smooth"]) == [True, False]
+    problem = small_fit.patient_problem()
+    assert observed_information(problem, best(problem)).smooth.all()
