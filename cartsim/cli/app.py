@@ -9,6 +9,7 @@ import typer
 
 from cartsim.cli.bench import bench
 from cartsim.cli.check import check
+from cartsim.cli.diagnose import diagnose
 from cartsim.cli.fit import fit
 from cartsim.cli.models import models
 from cartsim.cli.nca import nca
@@ -18,7 +19,7 @@ from cartsim.cli.warmup import warmup
 from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
-VERBS = (fit, check, nca, simulate, models, recipe, warmup, bench)
+VERBS = (fit, diagnose, check, nca, simulate, models, recipe, warmup, bench)
 EXIT_CODES = {
     0: "done, every gate passed",
     1: "done, but a gate was missed or a committed result was not reproduced",

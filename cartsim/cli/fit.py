@@ -28,11 +28,14 @@ def fit(
         bool, typer.Option("--record", help="Write result.json and draws into the fit folder.")
     ] = False,
     report: Annotated[bool, typer.Option(help="Draw the report; the tables are written anyway.")] = True,
+    diagnose: Annotated[
+        bool, typer.Option("--diagnose", help="Add identifiability and prior checks (without profiles).")
+    ] = False,
 ) -> None:
     """Fit every patient of a folder; write tables, draws and a self-contained report."""
     from cartsim.study.run import RunOptions, run_fit
 
-    options = RunOptions(out, data, seed, workers, resume, check, record, report)
+    options = RunOptions(out, data, seed, workers, resume, check, record, report, diagnose)
     try:
         outcome = run_fit(folder, options, say=typer.echo)
     except KeyboardInterrupt:

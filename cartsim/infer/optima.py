@@ -62,10 +62,10 @@ def find_optima(
     """
     from scipy.optimize import minimize
 
-    candidates = _starts(problem, rng, starts)
+    candidates = prior_starts(problem, rng, starts)
     found = []
     for start in candidates[:polished]:
-        result = minimize(_negative(problem), start, jac=True, method="BFGS", options={"maxiter": 300})
+        result = minimize(downhill(problem), start, jac=True, method="BFGS", options={"maxiter": 300})
         found.append(result.x if np.isfinite(result.fun) else start)
     points = np.array(found)
     values = problem.log_posterior(points)
@@ -77,7 +77,7 @@ def find_optima(
     return Optima(problem.names, points[kept], values[kept], covariance[kept], len(found))
 
 
-def _starts(problem: Problem, rng: np.random.Generator, count: int) -> Array:
+def prior_starts(problem: Problem, rng: np.random.Generator, count: int) -> Array:
     """Sobol points through the prior quantiles, best first, impossible ones left out."""
     from scipy.stats import qmc
 
@@ -97,7 +97,7 @@ def _starts(problem: Problem, rng: np.random.Generator, count: int) -> Array:
     return points[possible][np.argsort(-heights[possible], kind="stable")]
 
 
-def _negative(problem: Problem):
+def downhill(problem: Problem):
     """Minus the log posterior and its gradient."""
 
     def objective(u: Array) -> tuple[float, Array]:

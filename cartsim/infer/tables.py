@@ -97,9 +97,14 @@ def gof_table(draws: Draws, problem: Problem) -> pd.DataFrame:
     Columns subject, output, time, censoring, observed, lower_limit, upper_limit, predicted (its median),
     residual (standardised on the error model's scale at the posterior median sd; NaN when censored).
     """
+    return observation_table(problem, draws.flat(BAND_DRAWS))
+
+
+def observation_table(problem: Problem, values: Array) -> pd.DataFrame:
+    """`gof_table` from posterior draws as a table, physical values (n, d)."""
     import pandas as pd
 
-    arrays, values = problem.arrays, draws.flat(BAND_DRAWS)
+    arrays = problem.arrays
     times = np.unique(arrays.time)
     median = np.nanmedian(problem.predict(values, times), axis=0)
     names = [arrays.outputs[k] for k in arrays.output]
@@ -112,7 +117,7 @@ def gof_table(draws: Draws, problem: Problem) -> pd.DataFrame:
         residual[row] = error.standardised(arrays.value[row], predicted[row], *sigma)
     return pd.DataFrame(
         {
-            "subject": draws.subject,
+            "subject": problem.subject,
             "output": names,
             "time": arrays.time,
             "censoring": arrays.censoring,

@@ -94,6 +94,10 @@ class ReportContents:
     gate_limits : mapping
         `r_hat` (largest allowed) and `ess` (smallest allowed), drawn as lines.
 
+    diagnosis : mapping name -> DataFrame
+        The tables of `cartsim diagnose`, by the name of their CSV file; those of single samples absent where
+        samples must not be shown.
+
     Raises
     ------
     CartsimError
@@ -120,6 +124,7 @@ class ReportContents:
     priors: DataFrame | None = None
     warnings: Sequence[str] = ()
     gate_limits: Mapping[str, float] = field(default_factory=lambda: GATE_LIMITS)
+    diagnosis: Mapping[str, DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.labels, str) or isinstance(self.warnings, str):

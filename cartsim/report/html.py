@@ -23,11 +23,20 @@ SECTIONS = (
     ("data", "Data"),
     ("nca", "Cellular-kinetics endpoints (NCA)"),
     ("diagnostics", "Diagnostics"),
+    ("identifiability", "Identifiability and priors"),
     ("run", "What was run"),
     ("reading", "How to read this report"),
 )
+DIAGNOSIS = {  # folded tables of the section, by the name of their CSV file
+    "precision": "Expected precision at the best fit (SD in log or logit units, RSE in %)",
+    "intervals": "Profile intervals (95%), open ends marked",
+    "contraction": "Contraction and overlap of prior and posterior",
+    "power_scaling": "Sensitivity to prior and likelihood",
+    "leave_one_out_totals": "PSIS-LOO and WAIC by patient",
+    "prior_counts": "Prior predictive counts",
+}
 MANY = 12  # patients past which the long tables are folded
-FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner")
+FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner", "identifiability", "profiles")
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,11 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
             nca=by_patient,
             nca_summary=over_patients,
             figures=sections,
+            diagnosis=[
+                (heading, grid(contents.diagnosis[name]))
+                for name, heading in DIAGNOSIS.items()
+                if name in contents.diagnosis
+            ],
             run=_flat(contents.run),
         )
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-from matplotlib.figure import Figure
+from collections.abc import Iterator
 
 from cartsim.report.contents import ReportContents
 from cartsim.report.contraction_map import contraction_map
 from cartsim.report.convergence import convergence
 from cartsim.report.corner_plot import corner_plot
+from cartsim.report.diagnosis_plates import diagnosis_plates
 from cartsim.report.forest import forest
 from cartsim.report.goodness_of_fit import goodness_of_fit
 from cartsim.report.individual_fits import individual_fits
+from cartsim.report.plate import Plate, later, stem, unit_of, units_of
 from cartsim.report.prior_posterior import prior_posterior
 from cartsim.report.trace_plot import trace_plot
 from cartsim.report.wording import exact, quantity, unit_text
@@ -22,31 +21,14 @@ PAGE = 6  # patients a sheet of individual fits
 CROWD = 24  # patients past which a posterior each is too much for one panel
 
 
-@dataclass(frozen=True)
-class Plate:
-    """One figure of the report: `name` (file stem), section, caption, text for the blind, how to draw it."""
-
-    name: str
-    section: str
-    caption: str
-    alt: str
-    draw: Callable[[], Figure]
-    subject: str = ""
-    dpi: int = 144
-
-
 def plates(contents: ReportContents) -> Iterator[Plate]:
     """List the figures that the contents allow; aggregate ones only if samples must not be shown."""
     if contents.show_observations:
         yield from _fits(contents)
     yield from _aggregates(contents)
+    yield from diagnosis_plates(contents)
     if contents.show_observations:
         yield from _diagnostics(contents)
-
-
-def _units(contents: ReportContents) -> dict[str, str]:
-    table = contents.parameters.drop_duplicates("name")
-    return dict(zip(table["name"], table["unit"], strict=True))
 
 
 def _fits(contents: ReportContents) -> Iterator[Plate]:
@@ -58,12 +40,12 @@ def _fits(contents: ReportContents) -> Iterator[Plate]:
         for first in range(0, len(contents.subjects), PAGE):
             group = contents.subjects[first : first + PAGE]
             yield Plate(
-                name=f"fits_{_stem(output)}_{first // PAGE + 1:02d}",
+                name=f"fits_{stem(output)}_{first // PAGE + 1:02d}",
                 section="fits",
                 caption=_fit_caption(contents, output),
                 alt=f"{quantity(output)} against time on a log axis, one panel each for {', '.join(group)}: "
                 "samples, posterior median, credible and predictive bands.",
-                draw=_later(
+                draw=later(
                     individual_fits,
                     contents.observations,
                     contents.bands,
@@ -97,7 +79,7 @@ def _aggregates(contents: ReportContents) -> Iterator[Plate]:
         caption="Posterior median and 90% credible interval of each patient. Hollow marks: the data did not "
         "inform this parameter (contraction below 0.1), so the interval repeats the prior.",
         alt="One panel a parameter with every patient's posterior median and 90% interval over the prior's.",
-        draw=_later(forest, table),
+        draw=later(forest, table),
     )
     yield Plate(
         name="contraction",
@@ -105,7 +87,7 @@ def _aggregates(contents: ReportContents) -> Iterator[Plate]:
         caption="Contraction is 1 − posterior variance / prior variance on the scale that was sampled: "
         "1 means fully determined by the data, 0 means that only the prior speaks.",
         alt="Map of contraction with patients as rows and parameters as columns.",
-        draw=_later(contraction_map, table),
+        draw=later(contraction_map, table),
     )
     if contents.show_observations and contents.priors is not None and contents.draws:
         few = dict(list(contents.draws.items())[:CROWD])
@@ -115,66 +97,49 @@ def _aggregates(contents: ReportContents) -> Iterator[Plate]:
             caption="Prior in grey, one line a patient for the posterior; heights are shares of the draws."
             + (f" First {CROWD} of {len(contents.draws)} patients." if len(contents.draws) > CROWD else ""),
             alt="Histograms of prior and posterior draws, one panel a parameter.",
-            draw=_later(prior_posterior, contents.priors, few, units=_units(contents)),
+            draw=later(prior_posterior, contents.priors, few, units=units_of(contents)),
         )
     yield Plate(
         name="convergence",
         section="diagnostics",
         caption="Each mark is one parameter of one patient; the dashed line is the gate.",
         alt="R-hat and effective sample sizes by patient with the gates as vertical lines.",
-        draw=_later(convergence, table, gate_limits=contents.gate_limits),
+        draw=later(convergence, table, gate_limits=contents.gate_limits),
     )
 
 
 def _diagnostics(contents: ReportContents) -> Iterator[Plate]:
-    units = _units(contents)
+    units = units_of(contents)
     if contents.gof is not None:
         for output in dict.fromkeys(contents.gof["output"]):
             yield Plate(
-                name=f"goodness_of_fit_{_stem(output)}",
+                name=f"goodness_of_fit_{stem(output)}",
                 section="goodness",
                 caption="Predictions at the posterior median. Censored samples stand at their limit in the "
                 "first panel (arrows) and are left out of the other three: they have no residual.",
                 alt=f"Four panels for {quantity(output)}: observed against predicted, residuals against "
                 "time, residuals against prediction, residuals against normal quantiles.",
-                draw=_later(goodness_of_fit, contents.gof, output=output, unit=_unit_of(contents, output)),
+                draw=later(goodness_of_fit, contents.gof, output=output, unit=unit_of(contents, output)),
             )
     for number, (subject, trace) in enumerate(contents.traces.items(), start=1):
         yield Plate(
-            name=f"traces_{number:02d}_{_stem(subject)}",
+            name=f"traces_{number:02d}_{stem(subject)}",
             section="traces",
             caption="Mean of the walkers of each ensemble at each stored step. Ensembles are independent: "
             "lines that overlap and do not drift mean that they found the same answer.",
             alt=f"Traces of every parameter of {subject} by ensemble.",
-            draw=_later(trace_plot, trace, subject=str(subject), units=units),
+            draw=later(trace_plot, trace, subject=str(subject), units=units),
             subject=str(subject),
             dpi=120,
         )
     for number, (subject, draws) in enumerate(contents.draws.items(), start=1):
         yield Plate(
-            name=f"corner_{number:02d}_{_stem(subject)}",
+            name=f"corner_{number:02d}_{stem(subject)}",
             section="corner",
             caption="Joint posterior of every pair of parameters; a slanted contour means that the data "
             "fix a combination of the two better than either.",
             alt=f"Corner plot of the posterior draws of {subject}.",
-            draw=_later(corner_plot, draws, subject=str(subject), units=units),
+            draw=later(corner_plot, draws, subject=str(subject), units=units),
             subject=str(subject),
             dpi=96,
         )
-
-
-def _unit_of(contents: ReportContents, output: str) -> str:
-    if contents.observations is None:
-        return ""
-    units = contents.observations.loc[contents.observations["output"] == output, "unit"]
-    return str(units.iloc[0]) if len(units) else ""
-
-
-def _later(function: Callable[..., Figure], *args: object, **kwargs: object) -> Callable[[], Figure]:
-    """Bind the arguments now (not at the end of the loop), draw when asked."""
-    return lambda: function(*args, **kwargs)
-
-
-def _stem(name: object) -> str:
-    """Reduce a name to what every file system takes; the running number keeps it unique."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in str(name))[:40]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cartsim.endpoints.outcomes import Outcomes
     from cartsim.infer.problem import FreeParameter
+    from cartsim.study.diagnosis import Diagnosis
     from cartsim.study.fit_result import FitResult
 
 PRIOR_POINTS = 400
@@ -23,7 +24,7 @@ PRIOR_POINTS = 400
 INFORMED_SHARE = 0.5
 
 
-def report_contents(result: FitResult) -> ReportContents:
+def report_contents(result: FitResult, diagnosis: Diagnosis | None = None) -> ReportContents:
     """Everything the report draws and prints; no single patient's samples where they must not show."""
     import pandas as pd
 
@@ -50,7 +51,11 @@ def report_contents(result: FitResult) -> ReportContents:
         traces={patient.subject: Trace(*patient.trace) for patient in result.patients},
         draws={patient.subject: patient.draws for patient in result.patients},
         priors=_prior_points(free),
-        warnings=list(warnings_of(result)),
+        warnings=[
+            *warnings_of(result),
+            *(f"{line[:1].upper()}{line[1:]}." for line in (diagnosis.summary if diagnosis else ())),
+        ],
+        diagnosis=diagnosis.shown(shown) if diagnosis else {},
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from cartsim.study.plan import Plan
 if TYPE_CHECKING:
     import arviz
     import pandas as pd
+
+    from cartsim.study.diagnosis import Diagnosis
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,16 @@ class FitResult:
             converted[patient.subject] = patient.posterior.to_inferencedata(problem)
         return converted
 
-    def report(self, path: str | Path) -> Path:
+    def diagnose(self, *, without: Sequence[str] = ("profiles",), workers: int = 1) -> Diagnosis:
+        """Identifiability, priors, influence, residuals; `without` leaves parts out (profiles are slow)."""
+        from cartsim.study.diagnosis import diagnose_patients
+
+        draws = {patient.subject: patient.draws for patient in self.patients}
+        return diagnose_patients(self.plan, self.dataset, draws, without=without, workers=workers)
+
+    def report(self, path: str | Path, *, diagnosis: Diagnosis | None = None) -> Path:
         """Write the self-contained HTML report (a file `….html`, or a folder) with its figures beside it."""
         from cartsim.report.write import write_report
         from cartsim.study.contents import report_contents
 
-        return write_report(path, report_contents(self))
+        return write_report(path, report_contents(self, diagnosis))

@@ -14,6 +14,8 @@ from cartsim.data.write import replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.study.compare import mismatches
 from cartsim.study.contents import endpoints_of, report_contents
+from cartsim.study.diagnose import FOLDER, ORIGIN, write_tables
+from cartsim.study.diagnosis import Diagnosis
 from cartsim.study.fit import patient_tasks
 from cartsim.study.fit_result import About, FitResult
 from cartsim.study.inputs import read_dataset
@@ -42,6 +44,7 @@ class RunOptions:
     check: bool = False
     record: bool = False
     report: bool = True
+    diagnose: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
         say("SIMULATED data: shaped by construction, validates nothing")
     say(dataset.summary.text())
     say(f"writing to {out}")
+    replace_text(out / ORIGIN, f"{folder.resolve()}\n")
     about = About(settings.title, settings.description, settings.simulated, settings.show_observations)
     try:
         result = _fitted(plan, dataset, out, about, options, say)
@@ -106,8 +110,9 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
         sensitivity=variations,
     )
     _write(result, record, out)
+    diagnosis = _diagnosis(result, out, options, say) if options.diagnose else None
     if options.report:
-        say(f"report: {result.report(out)}")
+        say(f"report: {result.report(out, diagnosis=diagnosis)}")
         _overview(result, out)
     differences = tuple(mismatches(recorded, record)) if recorded is not None else ()
     if options.record:
@@ -150,6 +155,15 @@ def _together(task: FitPopulation, say: Say) -> tuple[PatientFit, ...]:
     sampler = task.plan.sampler
     with Bar(1, sampler.checks()[0] * sampler.ensembles, say) as bar:
         return fit_together(task, bar)
+
+
+def _diagnosis(result: FitResult, out: Path, options: RunOptions, say: Say) -> Diagnosis:
+    """Everything of `cartsim diagnose` but the profiles, beside the fit and in its report."""
+    diagnosis = result.diagnose(workers=options.workers or default_workers())
+    write_tables(diagnosis, out / FOLDER, result.about.show_observations)
+    for line in diagnosis.summary:
+        say(line)
+    return diagnosis
 
 
 def _side_by_side(tasks: list, plan: Plan, options: RunOptions, say: Say) -> list:
