@@ -1,4 +1,4 @@
-"""Visual predictive check: do data simulated from the model look like the data, limits of the assay included?"""
+"""Visual predictive check: do data simulated from the model look like the data, assay limits included?"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def observed(rng, patients=40):
 
 def simulated(rng, table, replicates=300, *, median=MEDIAN, omega=OMEGA):
     """New measurements on the design of `table`, float64 (replicates, rows)."""
-    who = table["subject"].astype("category").cat.codes.to_numpy()
+    who = table["subject"].astype("category").cat.codes.to_numpy(int)
     when = np.searchsorted(DAYS, table["time"].to_numpy())
     patients = who.max() + 1
     curves = stein(draw(rng, replicates * patients, median, omega), DAYS).reshape(replicates, patients, -1)
