@@ -115,9 +115,7 @@ def _scores(table: pd.DataFrame, simulated: Array, generator: np.random.Generato
         first = np.where(between, (simulated < table["lower"].to_numpy(float)).mean(axis=0), first)
         last = np.where(between, (simulated < table["upper"].to_numpy(float)).mean(axis=0), last)
     own = first + generator.random(len(table)) * (last - first)
-    edge = 0.5 / (
-        count + 1
-    )  # where no simulation is outside the limit, the error is as far out as can be told
+    edge = 0.5 / (count + 1)  # no simulation as far out: as far as can be told
     return _normal(np.clip(own, edge, 1.0 - edge)), _normal(np.clip(share, edge, 1.0 - edge))
 
 
