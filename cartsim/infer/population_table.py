@@ -1,4 +1,4 @@
-"""The table of a population fit as a pharmacometrician reads it: typical values, RSE, IIV as CV, shrinkage."""
+"""The table of a population fit as pharmacometricians read it: typical values, RSE, IIV as CV, shrinkage."""
 
 from __future__ import annotations
 

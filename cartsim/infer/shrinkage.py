@@ -19,7 +19,9 @@ LEAST_PATIENTS = 4  # a correlation's interval needs 1 / sqrt(N - 3)
 
 
 def shrinkage_table(draws_eta: Array, omega: Array, names: Sequence[str]) -> pd.DataFrame:
-    """Eta shrinkage and distribution of posterior means (Savic & Karlsson 2009, doi:10.1208/s12248-009-9133-0).
+    """Eta shrinkage and distribution of posterior means.
+
+    Savic & Karlsson 2009, doi:10.1208/s12248-009-9133-0.
 
     Columns name, omega (posterior median), eta_mean and eta_sd over patients of the posterior mean eta,
     shrinkage (1 - eta_sd / omega, the standard deviation form, as NONMEM), shrinkage_variance
