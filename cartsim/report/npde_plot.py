@@ -25,11 +25,17 @@ REACH = 4.2
 
 @drawn
 def npde_plot(errors: NPDE, *, output: str, unit: str = "", title: str = "") -> Figure:
-    """Draw the errors of one output; samples below the limit (random below it) in their own colour."""
+    """Draw the errors of one output; samples below the limit (random below it) in their own colour.
+
+    Time and prediction show npd: decorrelation mixes a sample with the ones before it and blurs trends.
+    """
     table = errors.table[errors.table["output"] == output]
     figure = sheet(9.0, 7.2)
     axes = figure.subplots(2, 2)
     _quantiles(axes[0, 0], table)
+    axes[0, 0].text(
+        0.98, 0.03, _words(errors, output), transform=axes[0, 0].transAxes, ha="right", fontsize=8
+    )
     _histogram(axes[0, 1], table)
     _scatter(axes[1, 0], table, "time")
     end = max([1.0, *table["time"]])
@@ -61,9 +67,9 @@ def _words(errors: NPDE, output: str) -> str:
         return ""
     row = rows.iloc[0]
     return (
-        f"mean {fixed(row['mean'], 2)} (p {fixed(row['p_mean'], 3)}), variance {fixed(row['variance'], 2)} "
-        f"(p {fixed(row['p_variance'], 3)}), normal (p {fixed(row['p_normal'], 3)}); "
-        f"all three (p {fixed(row['p_global'], 3)})"
+        f"mean {fixed(row['mean'], 2)} (p {fixed(row['p_mean'], 3)})\n"
+        f"variance {fixed(row['variance'], 2)} (p {fixed(row['p_variance'], 3)})\n"
+        f"normal (p {fixed(row['p_normal'], 3)})\nall three (p {fixed(row['p_global'], 3)})"
     )
 
 
@@ -73,7 +79,7 @@ def _quantiles(axes: Axes, table: DataFrame) -> None:
     ordered = table.sort_values("npde")
     normal = ndtri((np.arange(len(ordered)) + 0.5) / max(1, len(ordered)))
     axes.plot([-REACH, REACH], [-REACH, REACH], color=GREY, lw=1.0)
-    _dots(axes, ordered.assign(normal=normal), "normal")
+    _dots(axes, ordered.assign(normal=normal), "normal", "npde")
     axes.set_xlim(-REACH, REACH)
     axes.set_ylim(-REACH, REACH)
     axes.set_xlabel("Normal quantile")
@@ -95,16 +101,16 @@ def _scatter(axes: Axes, table: DataFrame, across: str) -> None:
     axes.axhline(0.0, color=INK, lw=0.9)
     for level in (-1.645, 1.645):
         axes.axhline(level, **NINETY)
-    _dots(axes, table, across)
+    _dots(axes, table, across, "npd")
     axes.set_ylim(-REACH, REACH)
-    axes.set_ylabel("NPDE")
+    axes.set_ylabel("NPD")
 
 
-def _dots(axes: Axes, table: DataFrame, across: str) -> None:
+def _dots(axes: Axes, table: DataFrame, across: str, measure: str) -> None:
     known = table["censoring"] == QUANTIFIED
-    axes.plot(table.loc[known, across], table.loc[known, "npde"], "o", ms=2.8, color=BLUE, alpha=0.6, mew=0)
+    axes.plot(table.loc[known, across], table.loc[known, measure], "o", ms=2.8, color=BLUE, alpha=0.6, mew=0)
     axes.plot(
-        *(table.loc[~known, across], table.loc[~known, "npde"]),
+        *(table.loc[~known, across], table.loc[~known, measure]),
         *("o",),
         ms=3.2,
         mfc="none",

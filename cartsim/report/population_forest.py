@@ -38,7 +38,7 @@ def population_forest(table: DataFrame, *, title: str = "") -> Figure:
             right, (row.iiv_lower, row.iiv, row.iiv_upper), ORANGE, f"{number(row.iiv)}{kind}{shrunk}", tint
         )
     grid[0, 0].set_title("Typical value")
-    grid[0, 1].set_title("Variability between patients, CV %")
+    grid[0, 1].set_title("Variability between patients (CV % or SD)")
     key = Line2D([], [], color=INK, marker="o", ms=5, lw=2, label="median and 90% credible interval")
     figure.legend(handles=[key], loc="outside lower left")
     headline(figure, title or "Population parameters")

@@ -43,7 +43,7 @@ def vpc_plot(
         for name in ("percentiles", "censored", "bins", "points")
     }
     strata = list(dict.fromkeys(tables["bins"]["stratum"]))
-    figure = sheet(max(7.2, 4.6 * len(strata)), 6.4)
+    figure = sheet(max(9.0, 4.6 * len(strata)), 6.4)
     grid = figure.subplots(
         2, max(1, len(strata)), sharex=True, sharey="row", squeeze=False, height_ratios=(2.6, 1.0)
     )
@@ -84,6 +84,8 @@ def _percentiles(axes: Axes, of: dict[str, DataFrame], show_observations: bool) 
         axes.plot(
             time[outside], seen[outside], "o", ms=8.0, mfc="none", mec=VERMILION, mew=1.6, ls="none", zorder=5
         )
+        hidden = np.isneginf(rows["observed"]) & np.isfinite(rows["simulated_lower"])  # below, where none is
+        axes.plot(time[hidden], floor[hidden.to_numpy()], "v", ms=6.0, color=VERMILION, ls="none", zorder=5)
     if show_observations:
         points = of["points"]
         axes.plot(points["time"], points["value"], ".", ms=2.6, color=GREY, alpha=0.6, zorder=1)
@@ -133,7 +135,16 @@ def _keys(tables: dict[str, DataFrame], show_observations: bool, corrected: bool
         Line2D([], [], color=INK, lw=1.5, ls=STYLES[5.0], label="observed 5% and 95%"),
         Patch(facecolor=ORANGE, alpha=0.35, label="simulated median, 90% interval"),
         Patch(facecolor=BLUE, alpha=0.35, label="simulated 5%, 95% and share, 90% interval"),
-        Line2D([], [], marker="o", ms=7, ls="none", mfc="none", mec=VERMILION, label="outside its interval"),
+        Line2D(
+            [],
+            [],
+            marker="o",
+            ms=7,
+            ls="none",
+            mfc="none",
+            mec=VERMILION,
+            label="outside its interval (▾ below the limit)",
+        ),
         Line2D([], [], marker="|", ms=8, ls="none", color=INK, label="first and last sample of a bin"),
     ]
     limit = tables["bins"]["limit"].dropna().unique()
