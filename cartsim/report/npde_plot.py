@@ -53,11 +53,7 @@ def npde_plot(errors: NPDE, *, output: str, unit: str = "", title: str = "") -> 
         Line2D([], [], **NINETY, label="90% of a standard normal"),
     ]
     figure.legend(handles=[*keys, *compressed_key(end)], loc="outside lower left", ncols=4)
-    headline(
-        figure,
-        title or f"{quantity(output)}: normalised prediction distribution errors",
-        _words(errors, output),
-    )
+    headline(figure, title or f"{quantity(output)}: normalised prediction distribution errors")
     return figure
 
 
