@@ -151,7 +151,7 @@ def _keys(tables: dict[str, DataFrame], show_observations: bool, corrected: bool
     if len(limit):
         one = lloq_key(number(limit[0]))
         if corrected or len(limit) > 1:
-            one.set_label("largest LLOQ of the bin; no percentile below")
+            one.set_label("largest LLOQ of the bin")
         keys.append(one)
     if show_observations:
         keys.append(Line2D([], [], marker=".", ls="none", color=GREY, label="quantified sample"))
