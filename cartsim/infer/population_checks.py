@@ -1,0 +1,176 @@
+"""What a sceptic asks of a population fit, from its draws: VPC, NPDE, shrinkage, patients left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cartsim.infer.leave_out import LeaveOut, leave_out, marginal_log_likelihood
+from cartsim.infer.npde import NPDE, npde
+from cartsim.infer.population import Population
+from cartsim.infer.population_table import population_table
+from cartsim.infer.population_tables import centres, simulated_trials
+from cartsim.infer.shrinkage import eta_covariates, eta_table, shrinkage_table
+from cartsim.infer.vpc import VPC, vpc
+from cartsim.kernels import hierarchy
+from cartsim.kernels import patients as kernels
+from cartsim.spec.priors import LogNormal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+LEFT_OUT_DRAWS = 400  # population draws over which patients are left out
+LEAST_FOR_PREDICTION_ERRORS = 100
+
+
+@dataclass(frozen=True)
+class PopulationChecks:
+    """Tables of one population fit; `corrected` is the prediction-corrected VPC, `left_out` by patient.
+
+    `errors` is None where too few trials were simulated, `left_out` where parameters are shared (a patient
+    cannot then be integrated out on its own predictions); `lost` counts trials with a failed solve.
+    """
+
+    vpc: VPC
+    corrected: VPC
+    errors: NPDE | None
+    etas: pd.DataFrame
+    shrinkage: pd.DataFrame
+    covariates: pd.DataFrame
+    parameters: pd.DataFrame
+    left_out: LeaveOut | None
+    trials: int
+    lost: int
+
+
+def population_checks(
+    population: Population, values: Array, rng: np.random.Generator, *, stratum: str | None = None
+) -> PopulationChecks:
+    """All checks from posterior draws.
+
+    Parameters
+    ----------
+    values : float64 (S, d), physical values in the order of `population.names`; one trial is simulated a draw
+    rng : for the trials, the uniform draws below limits, and the integration over patients
+    stratum : a covariate whose levels are shown apart, or None
+    """
+    u = population.unconstrain(values)
+    observed = observed_table(population, stratum)
+    trials = simulated_trials(population, u, rng)
+    whole = np.isfinite(trials).all(axis=1)
+    middle = u.mean(axis=0, keepdims=True)
+    shared = middle[:, population.columns.shared]
+    typical, _ = population.observed.predict(centres(population, middle), shared)
+    prediction = population.observed.scaled(typical, middle)[0]
+    names = [effect.name for effect in population.effects]
+    eta = population.columns.individual(u) - centres(population, u)
+    omega = np.exp(u[:, population.columns.log_spread])
+    shrunk, etas = shrinkage_table(eta, omega, names), eta_table(eta, names, population.subjects)
+    enough = whole.sum() >= max(
+        LEAST_FOR_PREDICTION_ERRORS, 5 * int(np.diff(population.observed.first).max())
+    )
+    return PopulationChecks(
+        vpc=vpc(observed, trials[whole]),
+        corrected=vpc(observed, trials[whole], prediction=prediction),
+        errors=npde(observed, trials[whole], rng) if enough else None,
+        etas=etas,
+        shrinkage=shrunk,
+        covariates=eta_covariates(etas, covariate_table(population)),
+        parameters=population_table(
+            values[:, : len(names)],
+            omega,
+            names,
+            log_normal=[isinstance(e.parameter.prior, LogNormal) for e in population.effects],
+            units=[e.parameter.unit for e in population.effects],
+            shrinkage=shrunk["shrinkage"].to_numpy(),
+        ),
+        left_out=None if population.shared else patients_left_out(population, u, rng),
+        trials=len(trials),
+        lost=int((~whole).sum()),
+    )
+
+
+def observed_table(population: Population, stratum: str | None = None) -> pd.DataFrame:
+    """The observations as `infer.vpc` reads them, in the order of the arrays."""
+    import pandas as pd
+
+    arrays = population.arrays
+    subject = np.repeat(population.subjects, np.diff(arrays.subject_offsets))
+    limits = {}  # the laboratory's limit, from the samples below it
+    for output, censoring, upper in zip(arrays.output, arrays.censoring, arrays.upper, strict=True):
+        if censoring == 1:
+            limits[output] = max(limits.get(output, 0.0), upper)
+    values = population.covariate_values
+    return pd.DataFrame(
+        {
+            "subject": subject,
+            "time": arrays.time,
+            "output": [arrays.outputs[k] for k in arrays.output],
+            "value": arrays.value,
+            "censoring": arrays.censoring,
+            "lower": arrays.lower,
+            "upper": arrays.upper,
+            "lloq": [limits.get(k, np.nan) for k in arrays.output],
+            "stratum": "" if stratum is None else [str(values[stratum][s]) for s in subject],
+        }
+    )
+
+
+def covariate_table(population: Population) -> pd.DataFrame:
+    """One row a patient: `subject` and every covariate of the data that differs between patients."""
+    import pandas as pd
+
+    columns = {
+        name: [values.get(s) for s in population.subjects]
+        for name, values in population.covariate_values.items()
+    }
+    table = pd.DataFrame({"subject": list(population.subjects), **columns})
+    return table[["subject", *(name for name in columns if table[name].nunique() > 1)]]
+
+
+def patients_left_out(population: Population, u: Array, rng: np.random.Generator) -> LeaveOut:
+    """PSIS-LOO by patient, each patient's parameters integrated out."""
+    few = u[np.linspace(0, len(u) - 1, min(LEFT_OUT_DRAWS, len(u))).astype(int)]
+    size, roots = len(population.effects), []
+    for y, log_spread in zip(
+        np.ascontiguousarray(few[:, population.columns.correlation]),
+        few[:, population.columns.log_spread],
+        strict=True,
+    ):
+        root = np.zeros((size, size))
+        hierarchy.correlation_root(y, root)
+        roots.append(np.exp(log_spread)[:, None] * root)
+    marginal = marginal_log_likelihood(
+        _likelihood(population, few),
+        population.columns.individual(u),
+        (centres(population, few), np.array(roots)),
+        generator=rng,
+        points=500,
+    )
+    return leave_out(marginal.log_likelihood, population.subjects)
+
+
+def _likelihood(population: Population, u: Array) -> Callable[[Array, int], Array]:
+    """Log likelihood (S, M) of one patient at M parameter points, residual sds and factors of S draws."""
+    observed, at = population.observed, population.columns
+    sigma, log_scale = observed.sigma_of(u), np.ascontiguousarray(u[:, at.log_scale])
+    none_shared = np.zeros((1, 0))
+
+    def of(theta: Array, i: int) -> Array:
+        rows = slice(observed.first[i], observed.first[i + 1])
+        codes, numbers = (np.ascontiguousarray(part[rows]) for part in observed.rows)
+        outputs = observed.curves(theta, np.repeat(none_shared, len(theta), axis=0), i, observed.times[i])
+        predictions = np.ascontiguousarray(outputs[:, codes[:, kernels.ROW], codes[:, kernels.OUTPUT]])
+        terms, result = np.empty_like(predictions), np.empty((len(u), len(theta)))
+        for s in range(len(u)):
+            own = [np.repeat(part[s : s + 1], len(theta), axis=0) for part in (sigma, log_scale)]
+            kernels.pointwise(predictions, *own, codes, numbers, terms)
+            result[s] = np.where(np.isnan(terms), -np.inf, terms).sum(axis=1)
+        return result
+
+    return of
