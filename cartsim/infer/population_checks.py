@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cartsim.errors import CartsimWarning
 from cartsim.infer.leave_out import LeaveOut, leave_out, marginal_log_likelihood
 from cartsim.infer.npde import NPDE, npde
 from cartsim.infer.population import Population
@@ -42,6 +44,7 @@ class PopulationChecks:
     etas: pd.DataFrame
     shrinkage: pd.DataFrame
     covariates: pd.DataFrame
+    covariate_values: pd.DataFrame
     parameters: pd.DataFrame
     left_out: LeaveOut | None
     trials: int
@@ -81,6 +84,7 @@ def population_checks(
         etas=etas,
         shrinkage=shrunk,
         covariates=eta_covariates(etas, covariate_table(population)),
+        covariate_values=covariate_table(population),
         parameters=population_table(
             values[:, : len(names)],
             omega,
@@ -152,7 +156,9 @@ def patients_left_out(population: Population, u: Array, rng: np.random.Generator
         generator=rng,
         points=500,
     )
-    return leave_out(marginal.log_likelihood, population.subjects)
+    with warnings.catch_warnings():  # high Pareto k are in the table, and said by whoever shows it
+        warnings.simplefilter("ignore", CartsimWarning)
+        return leave_out(marginal.log_likelihood, population.subjects)
 
 
 def _likelihood(population: Population, u: Array) -> Callable[[Array, int], Array]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame
 
+    from cartsim.infer.population_checks import PopulationChecks
+
 SIMULATED = "SIMULATED DATA: shaped by construction, validates nothing"
 GATE_LIMITS = MappingProxyType({"r_hat": 1.01, "ess": 400.0})
 
@@ -94,6 +96,8 @@ class ReportContents:
     gate_limits : mapping
         `r_hat` (largest allowed) and `ess` (smallest allowed), drawn as lines.
 
+    population : PopulationChecks, of a fit of all patients together
+    units : unit by output, for the figures of the population
     diagnosis : mapping name -> DataFrame
         The tables of `cartsim diagnose`, by the name of their CSV file; those of single samples absent where
         samples must not be shown.
@@ -125,6 +129,8 @@ class ReportContents:
     warnings: Sequence[str] = ()
     gate_limits: Mapping[str, float] = field(default_factory=lambda: GATE_LIMITS)
     diagnosis: Mapping[str, DataFrame] = field(default_factory=dict)
+    population: PopulationChecks | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.labels, str) or isinstance(self.warnings, str):

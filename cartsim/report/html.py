@@ -20,6 +20,7 @@ SECTIONS = (
     ("result", "Result of the run"),
     ("fits", "Fit by patient"),
     ("parameters", "Parameters"),
+    ("population", "Population"),
     ("data", "Data"),
     ("nca", "Cellular-kinetics endpoints (NCA)"),
     ("diagnostics", "Diagnostics"),
@@ -36,7 +37,17 @@ DIAGNOSIS = {  # folded tables of the section, by the name of their CSV file
     "prior_counts": "Prior predictive counts",
 }
 MANY = 12  # patients past which the long tables are folded
-FIGURES = ("fits", "parameters", "goodness", "diagnostics", "traces", "corner", "identifiability", "profiles")
+FIGURES = (
+    "fits",
+    "parameters",
+    "population",
+    "goodness",
+    "diagnostics",
+    "traces",
+    "corner",
+    "identifiability",
+    "profiles",
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
         .get_template("report.html")
         .render(
             contents=contents,
-            toc=SECTIONS,
+            toc=[item for item in SECTIONS if item[0] != "population" or contents.population is not None],
             banners=contents.banners,
             paragraphs=_paragraphs(contents.description),
             gates=gates,
@@ -99,6 +110,7 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
             nca=by_patient,
             nca_summary=over_patients,
             figures=sections,
+            population=None if contents.population is None else grid(contents.population.parameters),
             diagnosis=[
                 (heading, grid(contents.diagnosis[name]))
                 for name, heading in DIAGNOSIS.items()

@@ -13,6 +13,7 @@ from cartsim.report.forest import forest
 from cartsim.report.goodness_of_fit import goodness_of_fit
 from cartsim.report.individual_fits import individual_fits
 from cartsim.report.plate import Plate, later, stem, unit_of, units_of
+from cartsim.report.population_plates import population_plates
 from cartsim.report.prior_posterior import prior_posterior
 from cartsim.report.trace_plot import trace_plot
 from cartsim.report.wording import exact, quantity, unit_text
@@ -26,6 +27,7 @@ def plates(contents: ReportContents) -> Iterator[Plate]:
     if contents.show_observations:
         yield from _fits(contents)
     yield from _aggregates(contents)
+    yield from population_plates(contents)
     yield from diagnosis_plates(contents)
     if contents.show_observations:
         yield from _diagnostics(contents)

@@ -10,11 +10,13 @@ import numpy as np
 from cartsim.endpoints.nca import nca
 from cartsim.report.contents import SIMULATED, ReportContents, Trace
 from cartsim.study.result import versions
+from cartsim.study.vpc_words import summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cartsim.endpoints.outcomes import Outcomes
+    from cartsim.infer.population_checks import PopulationChecks
     from cartsim.infer.problem import FreeParameter
     from cartsim.study.diagnosis import Diagnosis
     from cartsim.study.fit_result import FitResult
@@ -24,7 +26,9 @@ PRIOR_POINTS = 400
 INFORMED_SHARE = 0.5
 
 
-def report_contents(result: FitResult, diagnosis: Diagnosis | None = None) -> ReportContents:
+def report_contents(
+    result: FitResult, diagnosis: Diagnosis | None = None, checks: PopulationChecks | None = None
+) -> ReportContents:
     """Everything the report draws and prints; no single patient's samples where they must not show."""
     import pandas as pd
 
@@ -54,8 +58,12 @@ def report_contents(result: FitResult, diagnosis: Diagnosis | None = None) -> Re
         warnings=[
             *warnings_of(result),
             *(f"{line[:1].upper()}{line[1:]}." for line in (diagnosis.summary if diagnosis else ())),
+            *(f"{line[:1].upper()}{line[1:]}." for line in (summary(checks) if checks else ())),
         ],
         diagnosis=diagnosis.shown(shown) if diagnosis else {},
+        population=checks,
+        units={output.name: output.unit for output in plan.loaded_model.outputs}
+        | dict(zip(dataset.observations["output"], dataset.observations["unit"], strict=True)),
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
     )
 

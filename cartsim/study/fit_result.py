@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cartsim.data.dataset import Dataset
 from cartsim.errors import FitError
 from cartsim.study.patient import PatientFit
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import arviz
     import pandas as pd
 
+    from cartsim.infer.population_checks import PopulationChecks
     from cartsim.study.diagnosis import Diagnosis
 
 
@@ -101,16 +104,33 @@ class FitResult:
             converted[patient.subject] = patient.posterior.to_inferencedata(problem)
         return converted
 
+    def check_population(self, *, seed: int = 0) -> PopulationChecks:
+        """VPC, NPDE, shrinkage and patients left out of a population fit."""
+        from cartsim.infer.population_checks import population_checks
+        from cartsim.study.vpc import joined_draws
+
+        population = self.plan.population_problem(self.dataset)
+        values = joined_draws(self.to_dataframe(), population)
+        return population_checks(population, values, np.random.default_rng(seed))
+
     def diagnose(self, *, without: Sequence[str] = ("profiles",), workers: int = 1) -> Diagnosis:
         """Identifiability, priors, influence, residuals; `without` leaves parts out (profiles are slow)."""
         from cartsim.study.diagnosis import diagnose_patients
 
+        if self.plan.population is not None:
+            raise FitError("patients of a population fit are not diagnosed alone", remedy="cartsim vpc RUN")
         draws = {patient.subject: patient.draws for patient in self.patients}
         return diagnose_patients(self.plan, self.dataset, draws, without=without, workers=workers)
 
-    def report(self, path: str | Path, *, diagnosis: Diagnosis | None = None) -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        diagnosis: Diagnosis | None = None,
+        checks: PopulationChecks | None = None,
+    ) -> Path:
         """Write the self-contained HTML report (a file `….html`, or a folder) with its figures beside it."""
         from cartsim.report.write import write_report
         from cartsim.study.contents import report_contents
 
-        return write_report(path, report_contents(self, diagnosis))
+        return write_report(path, report_contents(self, diagnosis, checks))

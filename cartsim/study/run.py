@@ -12,9 +12,11 @@ from typing import Any
 
 from cartsim.data.write import replace_text
 from cartsim.errors import CartsimError, FitError
+from cartsim.infer.population_checks import PopulationChecks
+from cartsim.study import diagnose
 from cartsim.study.compare import mismatches
 from cartsim.study.contents import endpoints_of, report_contents
-from cartsim.study.diagnose import FOLDER, ORIGIN, write_tables
+from cartsim.study.diagnose import FOLDER, ORIGIN
 from cartsim.study.diagnosis import Diagnosis
 from cartsim.study.fit import patient_tasks
 from cartsim.study.fit_result import About, FitResult
@@ -26,6 +28,9 @@ from cartsim.study.population_fit import POPULATION, FitPopulation, fit_together
 from cartsim.study.progress import Bar
 from cartsim.study.result import patients_record, result_of
 from cartsim.study.settings import FILE, FitSettings, read_settings
+from cartsim.study.vpc import FOLDER as VPC
+from cartsim.study.vpc import write_tables
+from cartsim.study.vpc_words import summary
 
 RESULT, DRAWS, CHAINS, POSTERIOR = "result.json", "draws.csv", "chains", "posterior"
 COMMITTED_DRAWS = 100  # a patient
@@ -112,7 +117,8 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
     _write(result, record, out)
     diagnosis = _diagnosis(result, out, options, say) if options.diagnose else None
     if options.report:
-        say(f"report: {result.report(out, diagnosis=diagnosis)}")
+        checks = _checks(result, out, say) if plan.population is not None else None
+        say(f"report: {result.report(out, diagnosis=diagnosis, checks=checks)}")
         _overview(result, out)
     differences = tuple(mismatches(recorded, record)) if recorded is not None else ()
     if options.record:
@@ -157,10 +163,19 @@ def _together(task: FitPopulation, say: Say) -> tuple[PatientFit, ...]:
         return fit_together(task, bar)
 
 
+def _checks(result: FitResult, out: Path, say: Say) -> PopulationChecks:
+    """Everything of `cartsim vpc`, beside the fit and in its report."""
+    checks = result.check_population()
+    write_tables(checks, out / VPC, show_observations=result.about.show_observations)
+    for line in summary(checks):
+        say(line)
+    return checks
+
+
 def _diagnosis(result: FitResult, out: Path, options: RunOptions, say: Say) -> Diagnosis:
     """Everything of `cartsim diagnose` but the profiles, beside the fit and in its report."""
     diagnosis = result.diagnose(workers=options.workers or default_workers())
-    write_tables(diagnosis, out / FOLDER, result.about.show_observations)
+    diagnose.write_tables(diagnosis, out / FOLDER, result.about.show_observations)
     for line in diagnosis.summary:
         say(line)
     return diagnosis

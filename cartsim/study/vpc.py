@@ -12,17 +12,17 @@ import numpy as np
 from cartsim.data.write import replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.infer.population import Population
-from cartsim.infer.population_checks import PopulationChecks, covariate_table, population_checks
+from cartsim.infer.population_checks import PopulationChecks, population_checks
 from cartsim.study.inputs import read_dataset
 from cartsim.study.plan import plan_of
 from cartsim.study.population_fit import POPULATION
 from cartsim.study.settings import FILE, read_settings
+from cartsim.study.vpc_words import summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DRAWS, FOLDER, ORIGIN = "draws.csv", "vpc", "fit_folder.txt"
-HIGH_SHRINKAGE = 0.3  # Savic & Karlsson 2009: above it, plots of etas mislead
 Say = Callable[[str], None]
 
 
@@ -61,8 +61,8 @@ def run_vpc(path: Path, options: VpcOptions, *, say: Say = print) -> PopulationC
     out = options.out or (
         Path("runs") / f"{folder.resolve().name}-{FOLDER}" if path == folder else path / FOLDER
     )
-    out.mkdir(parents=True, exist_ok=True)
-    write_checks(checks, population, out, show_observations=settings.show_observations)
+    write_tables(checks, out, show_observations=settings.show_observations)
+    _figures(checks, population, out, settings.show_observations)
     for line in summary(checks):
         say(line)
     say(f"written to {out}")
@@ -86,12 +86,16 @@ def read_draws(path: Path, population: Population) -> np.ndarray:
 
     if not path.is_file():
         raise CartsimError("no draws to check", value=str(path), remedy="run `cartsim fit` first")
-    table = pd.read_csv(path, dtype={"subject": str})
+    return joined_draws(pd.read_csv(path, dtype={"subject": str}), population)
+
+
+def joined_draws(table: pd.DataFrame, population: Population) -> np.ndarray:
+    """Posterior draws (S, d) of a table with the population's rows and, in the same order, each patient's."""
     by_subject = {subject: part.reset_index(drop=True) for subject, part in table.groupby("subject")}
     missing = [s for s in (POPULATION, *population.subjects) if s not in by_subject]
     if missing:
         raise FitError(
-            "the draws are not those of this population fit", value=", ".join(missing[:5]), limit=str(path)
+            "the draws are not those of this population fit; missing", value=", ".join(missing[:5])
         )
     width = population.columns.population
     parts = [by_subject[POPULATION][list(population.names[:width])].to_numpy(np.float64)]
@@ -100,37 +104,9 @@ def read_draws(path: Path, population: Population) -> np.ndarray:
     return np.column_stack(parts)
 
 
-def summary(checks: PopulationChecks) -> list[str]:
-    """The findings in words."""
-    lines = [f"trials simulated: {checks.trials}, of them with a failed solve and left out: {checks.lost}"]
-    high = checks.shrinkage.loc[checks.shrinkage["shrinkage"] > HIGH_SHRINKAGE, "name"]
-    if len(high):
-        lines.append(f"shrinkage above 30%, so individual values lean on the population: {', '.join(high)}")
-    if checks.errors is None:
-        lines.append("too few draws for prediction distribution errors: use the run's own draws")
-    else:
-        for row in checks.errors.tests.query("measure == 'npde'").itertuples():
-            word = "no sign against the model" if row.p_global > 0.05 else "the model does not fit"
-            lines.append(
-                f"NPDE of {row.output}: mean {row.mean:+.2f}, variance {row.variance:.2f}, "
-                f"p {row.p_global:.3f}: {word}"
-            )
-    if checks.left_out is None:
-        lines.append("patients are not left out: shared parameters would have to be integrated too")
-    else:
-        found = checks.left_out
-        worst = found.table.loc[found.table["pareto_k"].idxmax()]
-        lines.append(
-            f"elpd of unseen patients {found.elpd:.1f} (se {found.se:.1f}); largest Pareto k "
-            f"{worst['pareto_k']:.2f} ({worst['subject']}){'' if found.reliable else ': not reliable'}"
-        )
-    return lines
-
-
-def write_checks(
-    checks: PopulationChecks, population: Population, out: Path, *, show_observations: bool
-) -> None:
-    """Tables (single samples only where they may be shown) and figures."""
+def write_tables(checks: PopulationChecks, out: Path, *, show_observations: bool) -> None:
+    """The tables; single samples only where they may be shown."""
+    out.mkdir(parents=True, exist_ok=True)
     tables: dict[str, pd.DataFrame] = {
         "population_parameters": checks.parameters,
         "shrinkage": checks.shrinkage,
@@ -150,29 +126,13 @@ def write_checks(
         tables["leave_one_patient_out"] = checks.left_out.table
     for name, table in tables.items():
         replace_text(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.8g"))
-    _figures(checks, population, out, show_observations)
 
 
-def _figures(checks: PopulationChecks, population: Population, out: Path, show_observations: bool) -> None:
-    from cartsim.report.eta_plot import eta_covariate_plot, eta_distributions
-    from cartsim.report.npde_plot import npde_plot
-    from cartsim.report.population_forest import population_forest
+def _figures(checks: PopulationChecks, population: Population, out: Path, shown: bool) -> None:
+    """The figures of the report's section, as files."""
+    from cartsim.report.population_plates import figures
     from cartsim.report.style import png
-    from cartsim.report.vpc_plot import vpc_plot
 
     units = {output.name: output.unit for output in population.model.outputs}
-    figures = {"population": population_forest(checks.parameters)}
-    for output in dict.fromkeys(checks.vpc.points["output"]):
-        given = {"output": output, "unit": units.get(output, ""), "show_observations": show_observations}
-        figures[f"vpc_{output}"] = vpc_plot(checks.vpc, title=f"VPC, {output}", **given)
-        figures[f"pcvpc_{output}"] = vpc_plot(
-            checks.corrected, title=f"Prediction-corrected VPC, {output}", **given
-        )
-        if checks.errors is not None and show_observations:
-            figures[f"npde_{output}"] = npde_plot(checks.errors, output=output, unit=given["unit"])
-    figures["etas"] = eta_distributions(checks.etas, checks.shrinkage)
-    if len(checks.covariates):
-        table = covariate_table(population)
-        figures["eta_covariates"] = eta_covariate_plot(checks.etas, table, checks.covariates)
-    for name, figure in figures.items():
-        (out / f"{name}.png").write_bytes(png(figure))
+    for plate in figures(checks, units=units, show_observations=shown):
+        (out / f"{plate.name}.png").write_bytes(png(plate.draw()))
