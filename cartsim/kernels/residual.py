@@ -10,10 +10,12 @@ import math
 
 import numpy as np
 
+from cartsim.kernels.counts import log_negative_binomial, log_poisson, rise
 from cartsim.kernels.jit import kernel
 
-# scale of the residual
+# scale of the residual; from POISSON on, counts: in full, or of an interval (rise of a cumulative output)
 ADDITIVE, PROPORTIONAL, COMBINED, LOG_SCALE = 0, 1, 2, 3
+POISSON, POISSON_RISE, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_RISE = 4, 5, 6, 7
 # what is known of a value
 QUANTIFIED, LEFT, RIGHT, INTERVAL = 0, 1, 2, 3
 # columns of the two observation tables that the batched kernels read
@@ -176,13 +178,23 @@ def pointwise(outputs, sigma, codes, numbers, result):
 
     outputs : float64 [W, T, O], predictions at the T distinct times in output units
     sigma : float64 [W, K], all residual sds of the walker
-    codes : int64 [R, 6], columns TIME, OUTPUT, CENSORING, KIND, FIRST, SECOND (the two sds)
+    codes : int64 [R, 6], columns TIME, OUTPUT, CENSORING, KIND, FIRST, SECOND (the two sds; of a count: its
+        dispersion phi, and the time at which its interval began)
     numbers : float64 [R, 5], columns VALUE, LOWER, UPPER (on the residual's scale), OFFSET, DF
     """
     for w in range(outputs.shape[0]):
         for r in range(codes.shape[0]):
-            prediction = outputs[w, codes[r, TIME], codes[r, OUTPUT]]
-            kind, first = codes[r, KIND], sigma[w, codes[r, FIRST]]
+            prediction, kind = outputs[w, codes[r, TIME], codes[r, OUTPUT]], codes[r, KIND]
+            if kind >= POISSON:
+                if kind in (POISSON_RISE, NEGATIVE_BINOMIAL_RISE):
+                    prediction = rise(prediction, outputs[w, codes[r, SECOND], codes[r, OUTPUT]])
+                if kind <= POISSON_RISE:
+                    result[w, r] = log_poisson(numbers[r, VALUE], prediction)
+                else:
+                    phi = sigma[w, codes[r, FIRST]]
+                    result[w, r] = log_negative_binomial(numbers[r, VALUE], prediction, phi)
+                continue
+            first = sigma[w, codes[r, FIRST]]
             location, scale = prediction, first
             if kind == LOG_SCALE:
                 location = math.log(prediction) if prediction > 0.0 else -math.inf
