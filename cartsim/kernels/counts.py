@@ -1,4 +1,4 @@
-"""How probable a count is given its mean: Poisson, or negative binomial with the variance mean + mean^2 / phi."""
+"""How probable a count is given its mean: Poisson, or negative binomial (variance mean + mean^2 / phi)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Prior:
         """Mean and sd where the prior is a normal on the unconstrained scale, else None."""
         return None
 
-    @property
+    @cached_property
     def unconstrained_sd(self) -> float:
         """Standard deviation on the unconstrained scale (for the prior-to-posterior contraction)."""
         if self.normal_on_line is not None:
