@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cartsim.errors import FitError
 from cartsim.infer.identity import function_digest
+from cartsim.spec.distribution import Prior
 
 Array = NDArray[np.float64]
 
@@ -21,16 +22,18 @@ class OwnLikelihood:
 
     Parameters
     ----------
-    log_likelihood : (outputs float64 [W, T, O], parameters float64 [W, P]) -> float64 [W]
-        All outputs of the model at `times`, and all its parameters, both in order of declaration. NaN counts
-        as impossible.
+    log_likelihood : (outputs float64 [W, T, O], parameters float64 [W, P + E]) -> float64 [W]
+        All outputs of the model at `times`, and all its parameters, both in order of declaration, then the
+        `extra` ones. NaN counts as impossible.
     times : float64 (T,), increasing, day, >= 0
+    extra : mapping name -> prior of parameters that the model itself does not have (the sd of an error)
     data : whatever the function compares with, if it is not seen from its source and what that names
         (anything made of numbers, text and arrays); only used to recognise a changed input
     """
 
     log_likelihood: Callable[[Array, Array], Array]
     times: ArrayLike
+    extra: Mapping[str, Prior] = field(default_factory=dict, kw_only=True)
     data: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -55,4 +58,4 @@ class OwnLikelihood:
 
     def digest(self) -> str:
         """Hex digest of the function, its times and data."""
-        return function_digest(self.log_likelihood, self.times, self.data)
+        return function_digest(self.log_likelihood, self.times, dict(self.extra), self.data)

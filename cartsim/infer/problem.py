@@ -144,11 +144,13 @@ class Problem:
     @cached_property
     def _sigmas(self) -> tuple[FreeParameter, ...]:
         units = {output.name: output.unit for output in self.model.outputs}
-        return tuple(
+        residual = tuple(
             FreeParameter(name, prior, *sigma_words(error, name, output, units.get(output, "")))
             for output, error in self.errors.items()
             for name, prior in error.sigmas(output)
         )
+        extra = {} if self.likelihood is None else self.likelihood.extra
+        return residual + tuple(FreeParameter(name, prior) for name, prior in extra.items())
 
     @property
     def can_go_in_step(self) -> bool:
@@ -189,7 +191,9 @@ class Problem:
         log_likelihood = residual.log_likelihood(outputs, sigma, *self._observations)
         if self.likelihood is not None:
             wanted = np.searchsorted(self._times, self.likelihood.times)
-            log_likelihood += self.likelihood.of(outputs[:, wanted], parameters)
+            first = sigma.shape[1] - len(self.likelihood.extra)
+            everything = np.hstack([parameters, sigma[:, first:]])
+            log_likelihood += self.likelihood.of(outputs[:, wanted], everything)
         if failed.any():
             log_likelihood[failed] = -np.inf
         return Evaluation(log_prior, log_likelihood, failed)
