@@ -35,6 +35,11 @@ _HOMES = {
     "nca": "cartsim.endpoints.nca",
     "fit": "cartsim.study.fit",
     "FitResult": "cartsim.study.fit_result",
+    **dict.fromkeys(
+        ("DensityProblem", "Vector", "Ordered", "OneByOne", "sample_density"), "cartsim.infer.density"
+    ),
+    "OwnLikelihood": "cartsim.infer.likelihood",
+    "likelihood_problem": "cartsim.infer.assemble",
     "Rodas4": "cartsim.kernels.methods",
     "Rodas5P": "cartsim.kernels.methods",
     "DormandPrince": "cartsim.kernels.methods",

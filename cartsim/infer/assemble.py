@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cartsim.errors import FitError
+from cartsim.infer.likelihood import OwnLikelihood
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.observe.error_models import ErrorModel
 from cartsim.regimen.events import EventTable
@@ -45,18 +48,7 @@ def make_problems(
     """
     from cartsim.data.dataset import observation_arrays
 
-    priors, fixed = dict(priors or {}), {k: float(v) for k, v in (fixed or {}).items()}
-    for name in (*priors, *fixed):
-        if name not in model.parameter_names:
-            raise FitError(
-                f"model {model.name} has no such parameter",
-                value=name,
-                limit=", ".join(model.parameter_names),
-            )
-    both = sorted(set(priors) & set(fixed))
-    if both:
-        raise FitError("parameters given a prior and a fixed value", value=", ".join(both))
-    fixed |= {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
+    free, fixed = free_parameters(model, priors, fixed)
     wanted = _outputs(model, dataset, errors, outputs)
     arrays = observation_arrays(dataset.select(wanted), model.output_names)
     empty = [subject for subject in arrays.subjects if not arrays.of(subject).time.size]
@@ -66,7 +58,6 @@ def make_problems(
             value=", ".join(empty),
             remedy="leave them out with dataset.subset(...)",
         )
-    free = free_parameters(model, priors, fixed)
     chosen = {name: errors[name] for name in model.output_names if name in wanted}
     return tuple(
         Problem(
@@ -74,6 +65,28 @@ def make_problems(
         )
         for subject in arrays.subjects
     )
+
+
+def likelihood_problem(
+    model: Model,
+    likelihood: OwnLikelihood,
+    *,
+    priors: Mapping[str, Prior] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    method: Method | None = None,
+    subject: str = "own likelihood",
+) -> Problem:
+    """The fitting problem of a model under a likelihood of one's own; for `cartsim.sample_density`.
+
+    `priors` and `fixed` are as in `cartsim.fit`; the model takes no dose.
+    """
+    from cartsim.data.dataset import ObservationArrays
+
+    nothing, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
+    columns = (nothing, whole, nothing, whole, nothing, nothing, whole)
+    arrays = ObservationArrays((subject,), model.output_names, np.array([0, 0]), *columns)
+    free, held = free_parameters(model, priors, fixed)
+    return Problem(model, subject, arrays, free, {}, held, method=method, likelihood=likelihood)
 
 
 def _outputs(
@@ -100,9 +113,21 @@ def _outputs(
 
 
 def free_parameters(
-    model: Model, priors: Mapping[str, Prior], fixed: Mapping[str, float]
-) -> tuple[FreeParameter, ...]:
-    """The model's parameters that are estimated, in the model's order."""
+    model: Model, priors: Mapping[str, Prior] | None, fixed: Mapping[str, float] | None
+) -> tuple[tuple[FreeParameter, ...], dict[str, float]]:
+    """The model's parameters that are estimated, in the model's order, and the values of those held."""
+    priors, fixed = dict(priors or {}), {k: float(v) for k, v in (fixed or {}).items()}
+    for name in (*priors, *fixed):
+        if name not in model.parameter_names:
+            raise FitError(
+                f"model {model.name} has no such parameter",
+                value=name,
+                limit=", ".join(model.parameter_names),
+            )
+    both = sorted(set(priors) & set(fixed))
+    if both:
+        raise FitError("parameters given a prior and a fixed value", value=", ".join(both))
+    fixed |= {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
     free = []
     for parameter in model.parameters:
         if parameter.name in fixed or (parameter.fixed and parameter.name not in priors):
@@ -110,7 +135,7 @@ def free_parameters(
         prior = priors.get(parameter.name, parameter.prior)
         if not isinstance(prior, Fixed):
             free.append(FreeParameter(parameter.name, prior, parameter.unit, parameter.meaning))
-    return tuple(free)
+    return tuple(free), fixed
 
 
 def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:

@@ -12,7 +12,7 @@ from cartsim.infer.population import Population
 from cartsim.observe.error_models import ErrorModel
 from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
-from cartsim.spec.priors import Fixed, HalfNormal
+from cartsim.spec.priors import HalfNormal
 
 if TYPE_CHECKING:
     from cartsim.data.dataset import Dataset
@@ -52,9 +52,8 @@ def make_population(
     """
     from cartsim.data.dataset import observation_arrays
 
-    priors, fixed = dict(priors or {}), {k: float(v) for k, v in (fixed or {}).items()}
-    fixed |= {name: prior.value for name, prior in priors.items() if isinstance(prior, Fixed)}
-    free = free_parameters(model, {k: v for k, v in priors.items() if k not in fixed}, fixed)
+    priors = dict(priors or {})
+    free, fixed = free_parameters(model, priors, fixed)
     names = [item.name for item in free]
     for what, given in (("shared", shared), ("given a spread", spreads or {}), ("given a prior", priors)):
         unknown = [name for name in given if name not in names and name not in fixed]

@@ -204,8 +204,12 @@ def judge(
     misses = tuple(text for fine, text in checks if not fine)
     line = (
         f"R-hat {worst['R-hat']:.3f} ({ensembles} ensembles) | n/tau {worst['n/tau']:.0f} | "
-        f"ESS bulk/tail {worst['ESS bulk']:,.0f}/{worst['ESS tail']:,.0f} | {counts.failed:,} ODE failures | "
-        f"BLQ {censored[0]}/{censored[1]} M3"
+        f"ESS bulk/tail {worst['ESS bulk']:,.0f}/{worst['ESS tail']:,.0f} | "
+    )
+    line += (
+        f"{counts.failed:,} ODE failures | BLQ {censored[0]}/{censored[1]} M3"
+        if censored[1]
+        else f"{counts.failed:,} failed evaluations"
     )
     return GateReport(not misses, line, misses)
 

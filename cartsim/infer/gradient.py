@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cartsim.infer.ordered import GAP_SD
 from cartsim.solve.sensitivities import STEP, neighbour_groups
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ WIDE = 1e-3
 
 
 def prior_sds(problem: Problem) -> Array:
-    """Sds of the priors on the unconstrained scale, float64 (d,)."""
-    return np.array([prior.unconstrained_sd for prior in problem.priors])
+    """Sds of the priors on the unconstrained scale, float64 (d,); `GAP_SD` for the gaps of ordered blocks."""
+    sds = np.array([prior.unconstrained_sd for prior in problem.priors])
+    for block in getattr(problem, "ordered_columns", ()):
+        sds[list(block[1:])] = GAP_SD
+    return sds
 
 
 def value_and_gradient(problem: Problem, u: Array) -> tuple[float, Array]:

@@ -47,7 +47,7 @@ def inference_data(draws: Draws, problem: Problem | None = None) -> arviz.Infere
             **{f"digest_{name.replace(' ', '_')}": digest for name, digest in draws.fingerprint.items()},
         },
     }
-    if problem is not None:
+    if problem is not None and len(problem.arrays.time):  # a density of one's own has none
         pointwise = problem.pointwise(values.reshape(-1, size)).reshape(
             ensembles, -1, len(problem.arrays.time)
         )

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartsim.errors import FitError
-from cartsim.infer.problem import FreeParameter, _sigma_words, _transform
+from cartsim.infer.columns import sigma_words, transform
+from cartsim.infer.problem import FreeParameter
 from cartsim.kernels import patients as kernels
 from cartsim.kernels import residual
 from cartsim.spec.priors import Fixed
@@ -36,7 +37,7 @@ class ObservedPatients:
         self.base = population.model.vector(**population.fixed)
         units = {output.name: output.unit for output in population.model.outputs}
         self._all_sigmas = tuple(
-            FreeParameter(name, prior, *_sigma_words(error, name, output, units.get(output, "")))
+            FreeParameter(name, prior, *sigma_words(error, name, output, units.get(output, "")))
             for output, error in population.errors.items()
             for name, prior in error.sigmas(output)
         )
@@ -68,6 +69,8 @@ class ObservedPatients:
             name = arrays.outputs[index]
             if name not in population.errors:
                 faults.append(f"output {name} has no error model")
+            elif population.errors[name].of_intervals or population.errors[name].counts:
+                faults.append(f"output {name}: counts are fitted patient by patient only")
             if self.reads.get(name, name) not in population.model.output_names:
                 faults.append(f"output {name}: model {population.model.name} has no such output")
         who = np.repeat(population.subjects, np.diff(arrays.subject_offsets))
@@ -132,7 +135,7 @@ class ObservedPatients:
                 if measured in by:
                     level = None if by[measured] is None else str(p.covariate_values[by[measured]][subject])
                     factor = self._factor_of[measured, level]
-                own = [names.index(name) for name, _ in error.sigmas(measured)]
+                own = [names.index(name) for name, _ in error.sigmas(measured)] or [0]
                 column = p.model.output_names.index(self.reads.get(measured, measured))
                 time = np.searchsorted(self.times[i], arrays.time[r])
                 codes[r] = time, column, arrays.censoring[r], error.kind, own[0], own[-1], factor
@@ -150,7 +153,7 @@ class ObservedPatients:
         """Model index, transform and support of the individual, then the shared parameters."""
         items = [effect.parameter for effect in self.population.effects] + list(self.population.shared)
         targets = np.array([self.population.model.index(item.name) for item in items], dtype=np.int64)
-        transforms = np.array([_transform(item.prior) for item in items], dtype=np.int64)
+        transforms = np.array([transform(item.prior) for item in items], dtype=np.int64)
         return targets, transforms, np.array([item.prior.support for item in items], dtype=np.float64)
 
     def parameters(self, theta: Array, shared: Array) -> tuple[Array, NDArray[np.bool_]]:

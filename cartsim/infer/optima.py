@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cartsim.errors import FitError
 from cartsim.infer.gradient import prior_sds, value_and_gradient
+from cartsim.infer.ordered import gaps, in_order
 
 if TYPE_CHECKING:
     from cartsim.infer.problem import Problem
@@ -86,6 +87,8 @@ def prior_starts(problem: Problem, rng: np.random.Generator, count: int) -> Arra
     points = np.column_stack(
         [prior.unconstrain(prior.quantile(unit[:, k])) for k, prior in enumerate(problem.priors)]
     )
+    blocks = getattr(problem, "ordered_columns", ())
+    points = gaps(in_order(points, blocks), blocks) if blocks else points
     heights = problem.log_posterior(points)
     possible = np.isfinite(heights)
     if not possible.any():

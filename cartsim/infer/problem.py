@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartsim.errors import FitError
+from cartsim.infer.columns import column_tables, kernel_prior, sigma_words
+from cartsim.infer.likelihood import OwnLikelihood
+from cartsim.infer.observations import check_observations, observation_tables, solve_times
+from cartsim.infer.ordered import Blocks, block_columns, gaps, increasing, log_slope
 from cartsim.observe.error_models import ErrorModel
 from cartsim.regimen.events import EventTable
 from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
-from cartsim.spec.priors import Fixed, HalfNormal, LogUniform
+from cartsim.spec.priors import Fixed
 
 if TYPE_CHECKING:
     from cartsim.data.dataset import ObservationArrays
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from cartsim.solve.batch import Plan
 
 Array = NDArray[np.float64]
-QUANTIFIED, LEFT = 0, 1
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Problem:
     method : ODE method, or None for the model's default
     solve : a function (parameters [n, P], times [T]) -> (outputs [n, T, O], failed [n]) in place of
         the model's own equations
+    ordered : names of free parameters that must increase, one tuple a block (see `infer.ordered`)
+    likelihood : a likelihood of one's own on the outputs, added to that of the observations, or None
 
     Raises
     ------
@@ -88,6 +93,8 @@ class Problem:
     events: EventTable | None = None
     method: Method | None = None
     solve: Callable[[Array, Array], tuple[Array, NDArray[np.bool_]]] | None = None
+    ordered: tuple[tuple[str, ...], ...] = ()
+    likelihood: OwnLikelihood | None = None
 
     def __post_init__(self) -> None:
         known = self.model.parameter_names
@@ -104,37 +111,10 @@ class Problem:
         if not self.names:
             raise FitError("nothing is free in this fit", remedy="leave at least one prior that is not Fixed")
         self._check_observations()
+        _ = self.ordered_columns
 
     def _check_observations(self) -> None:
-        arrays, place = self.arrays, f"subject {self.subject}"
-        for index in np.unique(arrays.output):
-            name = arrays.outputs[index]
-            if name not in self.errors:
-                raise FitError(f"{place}: no error model for an observed output", value=name)
-            if name not in self.model.output_names:
-                raise FitError(
-                    f"model {self.model.name} has no such output",
-                    value=name,
-                    limit=", ".join(self.model.output_names),
-                )
-        early = np.flatnonzero(arrays.time < 0.0)
-        if early.size:
-            raise FitError(
-                f"{place}, row {arrays.row[early[0]]}: an observation before the start of the model",
-                value=f"day {arrays.time[early[0]]:g}",
-                limit=">= 0",
-                remedy="leave samples taken before the infusion out of the fit",
-            )
-        on_log = np.array([self.errors[arrays.outputs[i]].log_scale for i in arrays.output], dtype=bool)
-        bound = np.where(arrays.censoring == LEFT, arrays.upper, arrays.value)
-        wrong = np.flatnonzero(on_log & (arrays.censoring <= LEFT) & ~(bound > 0.0))
-        if wrong.size:
-            raise FitError(
-                f"{place}, row {arrays.row[wrong[0]]}: a value that has no logarithm under a log-scale error",
-                value=bound[wrong[0]],
-                limit="> 0",
-                remedy="give the LLOQ so that the value counts as below it",
-            )
+        check_observations(self.arrays, self.model, self.errors, f"subject {self.subject}")
 
     @cached_property
     def free(self) -> tuple[FreeParameter, ...]:
@@ -157,13 +137,20 @@ class Problem:
         return tuple(item.prior for item in self.free)
 
     @cached_property
+    def ordered_columns(self) -> Blocks:
+        """Columns of the ordered blocks."""
+        return block_columns(self.ordered, self.names, self.priors)
+
+    @cached_property
     def _sigmas(self) -> tuple[FreeParameter, ...]:
         units = {output.name: output.unit for output in self.model.outputs}
-        return tuple(
-            FreeParameter(name, prior, *_sigma_words(error, name, output, units.get(output, "")))
+        residual = tuple(
+            FreeParameter(name, prior, *sigma_words(error, name, output, units.get(output, "")))
             for output, error in self.errors.items()
             for name, prior in error.sigmas(output)
         )
+        extra = {} if self.likelihood is None else self.likelihood.extra
+        return residual + tuple(FreeParameter(name, prior) for name, prior in extra.items())
 
     @property
     def can_go_in_step(self) -> bool:
@@ -174,7 +161,7 @@ class Problem:
         """Physical values, float64 (W, d), of points on the unconstrained scale."""
         from cartsim.kernels import unconstrained
 
-        u = np.ascontiguousarray(u, dtype=np.float64)
+        u = increasing(np.ascontiguousarray(u, dtype=np.float64), self.ordered_columns)
         result = np.empty_like(u)
         unconstrained.constrain(u, *self._columns, result)
         return result
@@ -182,7 +169,8 @@ class Problem:
     def unconstrain(self, values: Array) -> Array:
         """Points on the unconstrained scale, float64 (W, d), of physical values."""
         values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-        return np.column_stack([p.unconstrain(values[:, k]) for k, p in enumerate(self.priors)])
+        line = np.column_stack([p.unconstrain(values[:, k]) for k, p in enumerate(self.priors)])
+        return gaps(line, self.ordered_columns)
 
     def evaluate(self, u: Array, *, in_step: bool = False) -> Evaluation:
         """Log prior (with log-Jacobian) and log likelihood at points `u`, float64 (W, d).
@@ -192,21 +180,28 @@ class Problem:
         from cartsim.kernels import residual, unconstrained
 
         u = np.ascontiguousarray(u, dtype=np.float64)
-        walkers = len(u)
-        parameters, sigma = self._blank(walkers)
-        log_prior = np.empty(walkers)
-        unconstrained.place(u, *self._columns, parameters, sigma, log_prior)
+        line = increasing(u, self.ordered_columns)
+        parameters, sigma = self._blank(len(u))
+        log_prior = np.empty(len(u))
+        unconstrained.place(line, *self._columns, parameters, sigma, log_prior)
         for column, prior in self._other_priors:
-            log_prior += prior.log_density_unconstrained(u[:, column])
+            log_prior += prior.log_density_unconstrained(line[:, column])
+        log_prior += log_slope(u, self.ordered_columns) if self.ordered else 0.0
         outputs, failed = self._outputs(parameters, self._times, in_step=in_step)
         log_likelihood = residual.log_likelihood(outputs, sigma, *self._observations)
+        if self.likelihood is not None:
+            wanted = np.searchsorted(self._times, self.likelihood.times)
+            first = sigma.shape[1] - len(self.likelihood.extra)
+            everything = np.hstack([parameters, sigma[:, first:]])
+            log_likelihood += self.likelihood.of(outputs[:, wanted], everything)
         if failed.any():
             log_likelihood[failed] = -np.inf
         return Evaluation(log_prior, log_likelihood, failed)
 
     def log_prior(self, u: Array) -> Array:
         """Log prior density on the unconstrained scale, float64 (W,)."""
-        return sum(prior.log_density_unconstrained(u[:, k]) for k, prior in enumerate(self.priors))
+        line, slope = increasing(u, self.ordered_columns), log_slope(u, self.ordered_columns)
+        return slope + sum(p.log_density_unconstrained(line[:, k]) for k, p in enumerate(self.priors))
 
     def log_likelihood(self, u: Array) -> Array:
         """Log likelihood, float64 (W,); -inf where the solve failed."""
@@ -250,6 +245,8 @@ class Problem:
             "error model": _digest({name: error.to_mapping() for name, error in self.errors.items()}),
             "fixed values": _digest(held),
             "solver": _digest(repr(self.method)),
+            **({"order": _digest(self.ordered)} if self.ordered else {}),
+            **({"likelihood": self.likelihood.digest()} if self.likelihood is not None else {}),
         }
 
     def _outputs(
@@ -307,83 +304,33 @@ class Problem:
     @cached_property
     def _other_priors(self) -> tuple[tuple[int, Prior], ...]:
         """Columns whose prior the kernel does not evaluate."""
-        return tuple((k, prior) for k, prior in enumerate(self.priors) if not _kernel_prior(prior)[0])
+        return tuple((k, prior) for k, prior in enumerate(self.priors) if not kernel_prior(prior)[0])
 
     @cached_property
     def _columns(self) -> tuple[NDArray[np.int64], Array]:
         """The column tables of `kernels.unconstrained`."""
         count, sigma_names = len(self.model.parameter_names), [item.name for item in self._sigmas]
-        codes, numbers = np.zeros((self.ndim, 3), dtype=np.int64), np.zeros((self.ndim, 4))
-        for k, item in enumerate(self.free):
-            model_has_it = k < len(self.parameters)
-            target = self.model.index(item.name) if model_has_it else count + sigma_names.index(item.name)
-            density, mean, sd = _kernel_prior(item.prior)
-            codes[k] = _transform(item.prior), target, density
-            numbers[k] = *item.prior.support, mean, sd
-        return codes, numbers
+        targets = [
+            self.model.index(item.name) if k < len(self.parameters) else count + sigma_names.index(item.name)
+            for k, item in enumerate(self.free)
+        ]
+        return column_tables(self.priors, targets)
 
     @cached_property
     def _times(self) -> Array:
-        return np.unique(self.arrays.time)
+        times = solve_times(self.arrays, self.errors)
+        return times if self.likelihood is None else np.union1d(times, self.likelihood.times)
 
     @cached_property
     def _observations(self) -> tuple[NDArray[np.int64], Array]:
         """The observation tables of `kernels.residual`."""
-        from cartsim.kernels import residual
-
-        arrays, count = self.arrays, len(self.arrays.time)
-        codes, numbers = np.zeros((count, 6), dtype=np.int64), np.zeros((count, 5))
-        names = [item.name for item in self._sigmas]
-        for r in range(count):
-            output = arrays.outputs[arrays.output[r]]
-            error = self.errors[output]
-            own = [names.index(name) for name, _ in error.sigmas(output)]
-            time = np.searchsorted(self._times, arrays.time[r])
-            column = self.model.output_names.index(output)
-            codes[r] = time, column, arrays.censoring[r], error.kind, own[0], own[-1]
-            ends = np.array([arrays.value[r], arrays.lower[r], arrays.upper[r]])
-            offset = residual.log_constant(error.df)
-            if error.log_scale:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    ends = np.log(ends)
-                offset -= ends[0] if arrays.censoring[r] == QUANTIFIED else 0.0
-            numbers[r] = *ends, offset, error.df
-        return codes, numbers
-
-
-def _transform(prior: Prior) -> int:
-    """How a column leaves the real line, as `kernels.unconstrained` numbers it."""
-    from cartsim.kernels import unconstrained
-
-    lower, upper = (np.isfinite(end) for end in prior.support)
-    if isinstance(prior, LogUniform):
-        return unconstrained.LOG_BETWEEN
-    if lower and upper:
-        return unconstrained.BETWEEN
-    if lower:
-        return unconstrained.ABOVE
-    return unconstrained.BELOW if upper else unconstrained.IDENTITY
-
-
-def _kernel_prior(prior: Prior) -> tuple[int, float, float]:
-    """Code, mean and sd of a prior that `kernels.unconstrained` evaluates itself; code 0 for any other."""
-    from cartsim.kernels import unconstrained
-
-    if isinstance(prior, HalfNormal):
-        return unconstrained.HALF_NORMAL, 0.0, prior.sd
-    if prior.normal_on_line is not None:
-        return unconstrained.NORMAL, *prior.normal_on_line
-    return unconstrained.OTHER, 0.0, 0.0
-
-
-def _sigma_words(error: ErrorModel, name: str, output: str, unit: str) -> tuple[str, str]:
-    """Unit and meaning of a residual sd."""
-    if error.log_scale:
-        return "1", f"residual sd of {output}, natural-log scale"
-    proportional = type(error).__name__ == "ProportionalError" or name.startswith("sigma_proportional_")
-    if proportional:
-        return "1", f"residual coefficient of variation of {output}"
-    return unit, f"additive residual sd of {output}"
+        return observation_tables(
+            self.arrays,
+            self.errors,
+            sigma_names=[item.name for item in self._sigmas],
+            output_names=self.model.output_names,
+            times=self._times,
+        )
 
 
 def _digest(content: object) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cartsim.infer.draws import Draws
 from cartsim.infer.problem import Problem
+from cartsim.spec.priors import Flat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,8 @@ def parameter_table(draws: Draws, problem: Problem) -> pd.DataFrame:
     """One row an estimated quantity, physical units.
 
     Columns subject, name, meaning, unit, prior, median, lower, upper (90% credible interval), mean, sd,
-    contraction (1 - posterior / prior variance on the unconstrained scale), informed (contraction >= 0.1),
-    r_hat, ess_bulk, ess_tail, tau.
+    contraction (1 - posterior / prior variance on the unconstrained scale; NaN under a flat prior), informed
+    (contraction >= 0.1), r_hat, ess_bulk, ess_tail, tau.
     """
     import pandas as pd
 
@@ -35,6 +36,7 @@ def parameter_table(draws: Draws, problem: Problem) -> pd.DataFrame:
         values = draws.of(item.name).ravel()
         lower, median, upper = np.quantile(values, LEVELS)
         spread = np.var(item.prior.unconstrain(values)) / item.prior.unconstrained_sd**2
+        spread = np.nan if isinstance(item.prior, Flat) else spread  # nothing was believed before
         rows.append(
             {
                 "subject": draws.subject,
@@ -59,7 +61,8 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
     """Posterior bands of every observed output at `times` (day).
 
     Columns subject, output, time, median, lower, upper (90% credible band of the model), predictive_lower,
-    predictive_upper (90% band of new measurements, residual error included), output units.
+    predictive_upper (90% band of new measurements, residual error included), output units. Counts of
+    intervals are shown at the ends of the intervals observed, as no others were counted.
     """
     import pandas as pd
 
@@ -69,7 +72,7 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
     rng = np.random.default_rng(np.random.SeedSequence(draws.seed, spawn_key=(1,)))
     parts = []
     for name, error in problem.errors.items():
-        model = predicted[:, :, problem.model.output_names.index(name)]
+        shown, model = _measurable(problem, values, name, times, predicted)
         sigma = [column[:, None] for column in problem.sigma_of(values, name)]
         measured = error.draw(rng, model, *sigma)
         lower, median, upper = np.nanquantile(model, LEVELS, axis=0)
@@ -79,7 +82,7 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
                 {
                     "subject": draws.subject,
                     "output": name,
-                    "time": times,
+                    "time": shown,
                     "median": median,
                     "lower": lower,
                     "upper": upper,
@@ -89,6 +92,19 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _measurable(
+    problem: Problem, values: Array, output: str, times: Array, predicted: Array
+) -> tuple[Array, Array]:
+    """Times (T,) and what was to be measured then, float64 (n, T): the output, or its rise in an interval."""
+    column = problem.model.output_names.index(output)
+    if not problem.errors[output].of_intervals:
+        return times, predicted[:, :, column]
+    arrays = problem.arrays
+    ends = np.unique(arrays.time[arrays.output == arrays.outputs.index(output)])
+    cumulative = problem.predict(values, np.append(0.0, ends))[:, :, column]
+    return ends, np.diff(cumulative, axis=1)
 
 
 def gof_table(draws: Draws, problem: Problem) -> pd.DataFrame:
@@ -106,10 +122,12 @@ def observation_table(problem: Problem, values: Array) -> pd.DataFrame:
 
     arrays = problem.arrays
     times = np.unique(arrays.time)
-    median = np.nanmedian(problem.predict(values, times), axis=0)
-    names = [arrays.outputs[k] for k in arrays.output]
-    columns = [problem.model.output_names.index(name) for name in names]
-    predicted = median[np.searchsorted(times, arrays.time), columns]
+    curves = problem.predict(values, times)
+    names, predicted = [arrays.outputs[k] for k in arrays.output], np.empty(len(arrays.time))
+    for name in problem.errors:
+        rows = np.flatnonzero(np.array(names) == name)
+        shown, model = _measurable(problem, values, name, times, curves)
+        predicted[rows] = np.nanmedian(model, axis=0)[np.searchsorted(shown, arrays.time[rows])]
     residual = np.full(len(predicted), np.nan)
     for row in np.flatnonzero(arrays.censoring == QUANTIFIED):
         error = problem.errors[names[row]]

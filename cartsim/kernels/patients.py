@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 from cartsim.kernels.jit import kernel
-from cartsim.kernels.residual import COMBINED, LOG_SCALE, PROPORTIONAL, log_probability
+from cartsim.kernels.residual import COMBINED, of_prediction
 from cartsim.kernels.unconstrained import physical
 
 # columns of the observation table
 ROW, OUTPUT, CENSORING, KIND, FIRST, SECOND, SCALE = range(7)
-VALUE, LOWER, UPPER, OFFSET, DF = range(5)
 NO_SCALE = -1
 
 
@@ -61,18 +60,9 @@ def pointwise(predictions, sigma, log_scale, codes, numbers, result):
             prediction, kind = predictions[w, r], codes[r, KIND]
             if codes[r, SCALE] != NO_SCALE:
                 prediction *= math.exp(min(log_scale[w, codes[r, SCALE]], 700.0))
-            location, scale = prediction, sigma[w, codes[r, FIRST]]
-            if kind == LOG_SCALE:
-                location = math.log(prediction) if prediction > 0.0 else -math.inf
-                location = math.nan if math.isnan(prediction) else location
-            elif kind == PROPORTIONAL:
-                scale *= abs(prediction)
-            elif kind == COMBINED:
-                scale = math.hypot(scale, sigma[w, codes[r, SECOND]] * prediction)
-            result[w, r] = log_probability(
-                codes[r, CENSORING], location, scale,
-                numbers[r, VALUE], numbers[r, LOWER], numbers[r, UPPER], numbers[r, OFFSET], numbers[r, DF],
-            )  # fmt: skip
+            first = sigma[w, codes[r, FIRST]] if codes[r, FIRST] < sigma.shape[1] else 0.0
+            second = sigma[w, codes[r, SECOND]] if kind == COMBINED else 0.0
+            result[w, r] = of_prediction(prediction, kind, codes[r, CENSORING], first, second, numbers[r])
 
 
 @kernel

@@ -10,10 +10,12 @@ import math
 
 import numpy as np
 
+from cartsim.kernels.counts import log_negative_binomial, log_poisson, rise
 from cartsim.kernels.jit import kernel
 
-# scale of the residual
+# scale of the residual; from POISSON on, counts: in full, or of an interval (rise of a cumulative output)
 ADDITIVE, PROPORTIONAL, COMBINED, LOG_SCALE = 0, 1, 2, 3
+POISSON, POISSON_RISE, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_RISE = 4, 5, 6, 7
 # what is known of a value
 QUANTIFIED, LEFT, RIGHT, INTERVAL = 0, 1, 2, 3
 # columns of the two observation tables that the batched kernels read
@@ -171,30 +173,48 @@ def log_probability(censoring, location, scale, value, lower, upper, offset, df)
 
 
 @kernel
+def of_prediction(prediction, kind, censoring, first, second, numbers):
+    """Log probability of one observation given its prediction, output units.
+
+    first, second : the residual sds (of a count `first` is the dispersion phi)
+    numbers : float64 [5], columns VALUE, LOWER, UPPER (on the residual's scale), OFFSET, DF
+    """
+    if kind >= POISSON:
+        if kind <= POISSON_RISE:
+            return log_poisson(numbers[VALUE], prediction)
+        return log_negative_binomial(numbers[VALUE], prediction, first)
+    location, scale = prediction, first
+    if kind == LOG_SCALE:
+        location = math.log(prediction) if prediction > 0.0 else -math.inf
+        location = math.nan if math.isnan(prediction) else location
+    elif kind == PROPORTIONAL:
+        scale = first * abs(prediction)
+    elif kind == COMBINED:
+        scale = math.hypot(first, second * prediction)
+    return log_probability(
+        censoring, location, scale,
+        numbers[VALUE], numbers[LOWER], numbers[UPPER], numbers[OFFSET], numbers[DF],
+    )  # fmt: skip
+
+
+@kernel
 def pointwise(outputs, sigma, codes, numbers, result):
     """Log probability of every observation for every walker, written to `result` [W, R].
 
     outputs : float64 [W, T, O], predictions at the T distinct times in output units
     sigma : float64 [W, K], all residual sds of the walker
-    codes : int64 [R, 6], columns TIME, OUTPUT, CENSORING, KIND, FIRST, SECOND (the two sds)
-    numbers : float64 [R, 5], columns VALUE, LOWER, UPPER (on the residual's scale), OFFSET, DF
+    codes : int64 [R, 6], columns TIME, OUTPUT, CENSORING, KIND, FIRST, SECOND (the two sds; of a count: its
+        dispersion phi, and the time at which its interval began)
+    numbers : float64 [R, 5], see `of_prediction`
     """
     for w in range(outputs.shape[0]):
         for r in range(codes.shape[0]):
-            prediction = outputs[w, codes[r, TIME], codes[r, OUTPUT]]
-            kind, first = codes[r, KIND], sigma[w, codes[r, FIRST]]
-            location, scale = prediction, first
-            if kind == LOG_SCALE:
-                location = math.log(prediction) if prediction > 0.0 else -math.inf
-                location = math.nan if math.isnan(prediction) else location
-            elif kind == PROPORTIONAL:
-                scale = first * abs(prediction)
-            elif kind == COMBINED:
-                scale = math.hypot(first, sigma[w, codes[r, SECOND]] * prediction)
-            result[w, r] = log_probability(
-                codes[r, CENSORING], location, scale,
-                numbers[r, VALUE], numbers[r, LOWER], numbers[r, UPPER], numbers[r, OFFSET], numbers[r, DF],
-            )  # fmt: skip
+            prediction, kind = outputs[w, codes[r, TIME], codes[r, OUTPUT]], codes[r, KIND]
+            if kind in (POISSON_RISE, NEGATIVE_BINOMIAL_RISE):
+                prediction = rise(prediction, outputs[w, codes[r, SECOND], codes[r, OUTPUT]])
+            second = sigma[w, codes[r, SECOND]] if kind == COMBINED else 0.0
+            first = sigma[w, codes[r, FIRST]] if codes[r, FIRST] < sigma.shape[1] else 0.0
+            result[w, r] = of_prediction(prediction, kind, codes[r, CENSORING], first, second, numbers[r])
 
 
 @kernel

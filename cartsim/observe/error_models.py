@@ -18,6 +18,7 @@ from cartsim.spec.priors import HalfNormal, prior_from_mapping
 Array = NDArray[np.float64]
 # Scale of the residual, as `kernels.residual` numbers it (a test compares the two).
 ADDITIVE, PROPORTIONAL, COMBINED, LOG_SCALE = 0, 1, 2, 3
+POISSON, POISSON_RISE, NEGATIVE_BINOMIAL, NEGATIVE_BINOMIAL_RISE = 4, 5, 6, 7
 # 95% of the mass below 1.2 log units; Stein 2019 estimated 0.56 (Table 1).
 SIGMA_LOG = HalfNormal(sd=0.6)
 SIGMA_RATIO = HalfNormal(sd=0.5)
@@ -44,6 +45,16 @@ class ErrorModel:
     def log_scale(self) -> bool:
         """Whether the residual is on the natural-log scale."""
         return self.kind == LOG_SCALE
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is about whole numbers of events."""
+        return self.kind >= POISSON
+
+    @property
+    def of_intervals(self) -> bool:
+        """Whether an observation counts the events since the one before it (or since time 0)."""
+        return self.kind in (POISSON_RISE, NEGATIVE_BINOMIAL_RISE)
 
     def sigmas(self, output: str) -> tuple[tuple[str, Prior], ...]:
         """Names and priors of the standard deviations for one output."""
@@ -120,6 +131,73 @@ class CombinedError(ErrorModel):
 
 
 @dataclass(frozen=True)
+class PoissonError(ErrorModel):
+    """The observation is a count, Poisson with the output as its mean."""
+
+    kind = POISSON
+
+    def sigmas(self, output: str) -> tuple[tuple[str, Prior], ...]:
+        return ()
+
+    def location_and_scale(self, prediction: Array, *sigma: Array) -> tuple[Array, Array]:
+        """Mean and sd of the count."""
+        mean = np.maximum(np.asarray(prediction, dtype=float), 0.0)
+        return mean, np.sqrt(mean)
+
+    def draw(self, rng: np.random.Generator, prediction: Array, *sigma: Array) -> Array:
+        """Simulated counts around the mean `prediction`; NaN where that is."""
+        return _counts(rng, self.location_and_scale(prediction)[0])
+
+
+@dataclass(frozen=True)
+class PoissonIncrements(PoissonError):
+    """The observation counts the events since the one before it (the first: since time 0).
+
+    Poisson with the rise of the output, a cumulative number of events, as its mean. `draw` and
+    `location_and_scale` take that rise as the prediction.
+    """
+
+    kind = POISSON_RISE
+
+
+@dataclass(frozen=True)
+class NegativeBinomialError(ErrorModel):
+    """The observation is a count with variance mean + mean^2 / dispersion, the output being the mean."""
+
+    dispersion: Prior
+    kind = NEGATIVE_BINOMIAL
+
+    def sigmas(self, output: str) -> tuple[tuple[str, Prior], ...]:
+        """Name and prior of the dispersion (Stan's phi; large is Poisson)."""
+        return ((f"dispersion_{output}", self.dispersion),)
+
+    def location_and_scale(self, prediction: Array, *sigma: Array) -> tuple[Array, Array]:
+        """Mean and sd of the count."""
+        mean = np.maximum(np.asarray(prediction, dtype=float), 0.0)
+        return mean, np.sqrt(mean + mean**2 / sigma[0])
+
+    def draw(self, rng: np.random.Generator, prediction: Array, *sigma: Array) -> Array:
+        """Simulated counts around the mean `prediction`: Poisson with a gamma-distributed mean."""
+        mean = self.location_and_scale(prediction, *sigma)[0]
+        known = np.where(np.isnan(mean), 0.0, mean)
+        drawn = _counts(rng, rng.gamma(np.broadcast_to(sigma[0], mean.shape), known / sigma[0]))
+        return np.where(np.isnan(mean), np.nan, drawn)
+
+
+@dataclass(frozen=True)
+class NegativeBinomialIncrements(NegativeBinomialError):
+    """The observation counts the events since the one before it (the first: since time 0), overdispersed."""
+
+    kind = NEGATIVE_BINOMIAL_RISE
+
+
+def _counts(rng: np.random.Generator, mean: Array) -> Array:
+    """Poisson counts; NaN for an unknown mean, and beyond 1e15 the mean itself, all digits being used up."""
+    usable = mean < 1e15
+    return np.where(usable, rng.poisson(np.where(usable, mean, 0.0)), mean)
+
+
+@dataclass(frozen=True)
 class StudentTError(ErrorModel):
     """Heavy-tailed residuals on the natural-log scale with `df` degrees of freedom, against outliers."""
 
@@ -140,8 +218,11 @@ class StudentTError(ErrorModel):
 
 ERROR_MODELS: Mapping[str, type[ErrorModel]] = {
     kind.__name__: kind
-    for kind in (LogNormalError, AdditiveError, ProportionalError, CombinedError, StudentTError)
-}
+    for kind in (
+        LogNormalError, AdditiveError, ProportionalError, CombinedError, StudentTError,
+        PoissonError, PoissonIncrements, NegativeBinomialError, NegativeBinomialIncrements,
+    )
+}  # fmt: skip
 
 
 def error_from_mapping(mapping: Mapping[str, Mapping]) -> ErrorModel:

@@ -172,6 +172,8 @@ def normal_quantile(q: ArrayLike) -> Array:
 def _in_words(name: str) -> str:
     return {"LogNormal": "log-normal", "LogitNormal": "logit-normal", "HalfNormal": "half-normal",
             "HalfCauchy": "half-Cauchy", "LogUniform": "log-uniform", "TruncatedNormal": "truncated normal",
+            "StudentT": "Student t", "HalfStudentT": "half-Student t", "Cauchy": "Cauchy",
+            "InverseGamma": "inverse gamma",
             }.get(name, name.lower())  # fmt: skip
 
 

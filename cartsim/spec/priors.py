@@ -19,6 +19,7 @@ from cartsim.spec.distribution import (
     normal_quantile,
     require_interval,
 )
+from cartsim.spec.wide_priors import Cauchy, Exponential, Flat, HalfStudentT, InverseGamma, StudentT
 
 
 @dataclass(frozen=True)
@@ -355,7 +356,7 @@ PRIORS: Mapping[str, type[Prior]] = {
     kind.__name__: kind
     for kind in (
         LogNormal, LogitNormal, Normal, HalfNormal, HalfCauchy, Uniform, LogUniform, Beta, Gamma,
-        TruncatedNormal, Fixed,
+        TruncatedNormal, StudentT, HalfStudentT, Cauchy, Exponential, InverseGamma, Flat, Fixed,
     )
 }  # fmt: skip
 

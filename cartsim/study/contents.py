@@ -70,7 +70,9 @@ def report_contents(
 
 def endpoints_of(result: FitResult) -> Outcomes | None:
     """Cellular-kinetics endpoints of the first fitted output that cannot be negative."""
-    for output in result.plan.errors:
+    for output, error in result.plan.errors.items():
+        if error.counts:
+            continue  # numbers of events are no concentration
         table = result.dataset.observations
         values = table.loc[table["output"] == output, "value"]
         if len(values) and not (values < 0.0).any():

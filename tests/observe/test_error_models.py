@@ -10,6 +10,10 @@ from cartsim.observe.error_models import (
     AdditiveError,
     CombinedError,
     LogNormalError,
+    NegativeBinomialError,
+    NegativeBinomialIncrements,
+    PoissonError,
+    PoissonIncrements,
     ProportionalError,
     StudentTError,
     error_from_mapping,
@@ -23,11 +27,18 @@ EVERY = [
     (CombinedError(HalfNormal(3.0)), (2.0, 0.2)),
     (StudentTError(df=5.0), (0.5,)),
 ]
+COUNTS = [
+    (PoissonError(), ()),
+    (PoissonIncrements(), ()),
+    (NegativeBinomialError(HalfNormal(10.0)), (4.0,)),
+    (NegativeBinomialIncrements(HalfNormal(10.0)), (4.0,)),
+]
 every_error = pytest.mark.parametrize(("error", "sigma"), EVERY, ids=lambda v: type(v).__name__)
 
 
 def test_scales_are_numbered_as_in_the_kernels():
-    for name in ("ADDITIVE", "PROPORTIONAL", "COMBINED", "LOG_SCALE"):
+    names = ("ADDITIVE", "PROPORTIONAL", "COMBINED", "LOG_SCALE", "POISSON", "POISSON_RISE")
+    for name in (*names, "NEGATIVE_BINOMIAL", "NEGATIVE_BINOMIAL_RISE"):
         assert getattr(error_models, name) == getattr(residual, name)
 
 
@@ -53,7 +64,33 @@ def test_location_and_scale_agree_with_the_likelihood_kernel(error, sigma):
     assert got == pytest.approx(float(expected), rel=1e-12)
 
 
-@every_error
+@pytest.mark.parametrize(("error", "sigma"), COUNTS, ids=lambda v: type(v).__name__)
+def test_simulated_counts_have_the_probabilities_of_the_likelihood_kernel(error, sigma):
+    drawn = error.draw(np.random.default_rng(4), np.full(200_000, 6.0), *sigma)
+    assert np.array_equal(drawn, np.round(drawn))
+    outputs = np.array([[[0.0], [6.0]]])
+    codes = np.array([[1, 0, 0, error.kind, 0, 0]])
+    for count in (0, 4, 11):
+        numbers = np.array([[count, 0.0, 0.0, 0.0, 0.0]])
+        kernel = np.exp(residual.log_likelihood(outputs, np.array([sigma]).reshape(1, -1), codes, numbers)[0])
+        assert np.mean(drawn == count) == pytest.approx(kernel, abs=0.004)  # standard error below 0.0009
+    z = error.standardised(drawn, np.full(200_000, 6.0), *sigma)
+    assert (np.mean(z), np.var(z)) == pytest.approx((0.0, 1.0), abs=0.02)
+
+
+@pytest.mark.parametrize(("error", "sigma"), COUNTS, ids=lambda v: type(v).__name__)
+def test_an_unknown_mean_gives_unknown_counts(error, sigma):
+    drawn = error.draw(np.random.default_rng(4), np.array([np.nan, 3.0, -1e-9]), *sigma)
+    assert np.isnan(drawn).tolist() == [True, False, False]
+    assert drawn[2] == 0.0
+
+
+def test_a_dispersion_is_named_after_its_output():
+    assert [n for n, _ in NegativeBinomialError(HalfNormal(1.0)).sigmas("cases")] == ["dispersion_cases"]
+    assert PoissonError().sigmas("cases") == ()
+
+
+@pytest.mark.parametrize(("error", "sigma"), [*EVERY, *COUNTS], ids=lambda v: type(v).__name__)
 def test_plain_data_round_trips(error, sigma):
     assert error_from_mapping(error.to_mapping()) == error
 

@@ -6,14 +6,20 @@ import pytest
 from cartsim.errors import ModelError
 from cartsim.spec.priors import (
     Beta,
+    Cauchy,
+    Exponential,
     Fixed,
+    Flat,
     Gamma,
     HalfCauchy,
     HalfNormal,
+    HalfStudentT,
+    InverseGamma,
     LogitNormal,
     LogNormal,
     LogUniform,
     Normal,
+    StudentT,
     TruncatedNormal,
     Uniform,
     prior_from_mapping,
@@ -33,6 +39,10 @@ SAMPLED = (
     TruncatedNormal(mean=1.0, sd=2.0, lower=0.0, upper=4.0),
     TruncatedNormal(mean=1.0, sd=2.0, lower=0.0, upper=np.inf),
     TruncatedNormal(mean=1.0, sd=2.0, lower=-np.inf, upper=2.0),
+    StudentT(df=5.0, location=-1.0, scale=2.0),
+    HalfStudentT(df=3.0, scale=2.5),
+    Exponential(rate=0.4),
+    InverseGamma(shape=3.0, scale=2.0),
 )
 every_prior = pytest.mark.parametrize("prior", SAMPLED, ids=repr)
 
@@ -97,7 +107,7 @@ def test_unconstrained_sd_is_that_of_draws(prior):
     assert prior.unconstrained_sd == pytest.approx(np.std(u), rel=0.02)  # Monte Carlo error about 0.4 %
 
 
-@pytest.mark.parametrize("prior", [*SAMPLED, Fixed(3.0)], ids=repr)
+@pytest.mark.parametrize("prior", [*SAMPLED, Fixed(3.0), Cauchy(0.5, 5.0), Flat(1.0, lower=0.0)], ids=repr)
 def test_plain_data_round_trips(prior):
     assert prior_from_mapping(prior.to_mapping()) == prior
 
