@@ -1,4 +1,4 @@
-"""`cartsim sbc`: simulate a fit's own prior and data many times, refit, and see how often the truth is held."""
+"""`cartsim sbc`: simulate from a fit's own priors many times, refit, see how often the truth is held."""
 
 from __future__ import annotations
 
@@ -157,11 +157,12 @@ class Calibration:
         own = [item for item in self.coverage if item.name != LIKELIHOOD]
         outside = [item.name for item in own if item.level == 0.9 and not item.fine]
         inside = self.envelope.holds(self.difference)
+        verdict = "nothing rejected at 1%" if self.calibrated else "REJECTED"
         return [
-            f"replicates: {used} used, {self.unsolved} not solved at their truth, {self.missed} of those used "
-            "missed a gate of the sampler",
-            f"uniform ranks: smallest p {worst.p:.4f} ({worst.name}), {worst.p_adjusted:.3f} after Bonferroni: "
-            f"{'nothing rejected at 1%' if self.calibrated else 'REJECTED'}",
+            f"replicates: {used} used, {self.unsolved} not solved at their truth",
+            f"of those used {self.missed} missed a gate of the sampler",
+            f"uniform ranks: smallest p {worst.p:.4f} ({worst.name})",
+            f"after Bonferroni {worst.p_adjusted:.3f}: {verdict}",
             f"ECDF inside the simultaneous 99% envelope: {int(inside.sum())} of {len(inside)} quantities",
             f"90% intervals hold the truth in {100 * pooled(own, 0.9):.1f}% (all parameters together); "
             + (f"outside the 99% band: {', '.join(outside)}" if outside else "each inside its 99% band"),
@@ -220,9 +221,8 @@ def run_sbc(
         raise CartsimError("these replicates are of another fit", value=str(out), remedy="give another --out")
     replace_text(mark, identity + "\n")
     tasks = [Replicate(plan, dataset, subjects[n % len(subjects)], n, done) for n in range(replicates)]
-    say(
-        f"{settings.title}: {replicates} simulated patients on the designs of {len(subjects)}, writing to {out}"
-    )
+    say(f"{settings.title}: {replicates} simulated patients on the designs of {len(subjects)}")
+    say(f"writing to {out}")
     with Bar(len(tasks), SAMPLER.checks()[0] * SAMPLER.ensembles, lambda text: None) as bar:
         bar.finish = lambda index, result: None  # one line a replicate would be hundreds
         finished = run_all(tasks, workers=workers or default_workers(), watcher=bar)
