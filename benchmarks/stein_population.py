@@ -54,10 +54,8 @@ def log_transgene(theta: np.ndarray, day: np.ndarray) -> np.ndarray:
     since = day - np.exp(log_tmax)
     growth = log_cmax + log_foldx * (np.minimum(day / np.exp(log_tmax), 1.0) - 1.0)
     late = np.maximum(since, 0.0)
-    alpha, beta = np.exp(log_alpha), np.exp(log_beta)
-    fraction = 1.0 / (1.0 + np.exp(-logit_fb))
-    decline = np.exp(-alpha * late) + fraction * (np.exp(-beta * late) - np.exp(-alpha * late))
-    return growth + np.log(decline)
+    log_fraction, log_rest = -np.logaddexp(0.0, -logit_fb), -np.logaddexp(0.0, logit_fb)
+    return growth + np.logaddexp(log_rest - np.exp(log_alpha) * late, log_fraction - np.exp(log_beta) * late)
 
 
 def toy(patients: int, seed: int = SEED) -> Toy:

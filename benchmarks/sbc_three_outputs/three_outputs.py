@@ -1,4 +1,4 @@
-"""Effector and memory CAR-T cells against a tumour: a small model with three measured outputs for calibration runs."""
+"""Effector and memory CAR-T cells against a tumour: a small model with three outputs for calibration runs."""
 
 # ruff: noqa: C408 -- equations by name read as in a model file
 
