@@ -17,9 +17,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from emcee.moves import RedBlueMove
 
 from benchmarks.record import RESULTS, head, setting, table, write
-from cartsim.infer.moves import DifferentialEvolution, IndependentStudentT, Stretch, weighted_moves
+from cartsim.infer.block_move import propose_blocks
+from cartsim.infer.moves import (
+    DifferentialEvolution,
+    IndependentStudentT,
+    Stretch,
+    VectorisedRedBlue,
+    weighted_moves,
+)
 from cartsim.infer.settings import MoveMix
 
 DIMENSIONS, WALKERS, LIMIT = (4, 8, 20), 120, 0.03
@@ -33,6 +41,18 @@ def emcees_snooker_mix() -> Moves:
     return [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
 
 
+class OneBlock(VectorisedRedBlue, RedBlueMove):
+    """The proposals of the population sampler's blocks, for a target that is one block."""
+
+    def __init__(self, *shares: float) -> None:
+        super().__init__()
+        self.mix = MoveMix(*shares)
+
+    def get_proposal(self, sample, complement, random):
+        proposed, log_ratio = propose_blocks(self.mix, sample[:, None], complement[0][:, None], random)
+        return proposed[:, 0], log_ratio[:, 0]
+
+
 # Name -> what builds emcee's weighted list for a standard normal in any dimension. Append new moves here.
 MOVES: dict[str, Callable[[], Moves]] = {
     "differential evolution": lambda: [(DifferentialEvolution(), 1.0)],
@@ -40,6 +60,10 @@ MOVES: dict[str, Callable[[], Moves]] = {
     "stretch": lambda: [(Stretch(), 1.0)],
     "leap (independent t)": lambda: [(IndependentStudentT(), 1.0)],
     "the default mix": lambda: weighted_moves(MoveMix()),
+    "block: differential evolution": lambda: [(OneBlock(0.9, 0.1, 0.0, 0.0), 1.0)],
+    "block: stretch": lambda: [(OneBlock(0.0, 0.0, 1.0, 0.0), 1.0)],
+    "block: leap": lambda: [(OneBlock(0.0, 0.0, 0.0, 1.0), 1.0)],
+    "block: the population's mix": lambda: [(OneBlock(0.54, 0.06, 0.25, 0.15), 1.0)],
 }
 WRONG: Mapping[str, Callable[[], Moves]] = {"emcee's 0.8 DE + 0.2 DESnookerMove": emcees_snooker_mix}
 

@@ -49,6 +49,25 @@ class Standing:
         self.likelihood[members] = part.likelihood
 
 
+def propose_blocks(mix: MoveMix, sample: Array, others: Array, random) -> tuple[Array, Array]:
+    """Proposals for blocks (n, B, d) from the other half (m, B, d), and log q(old) / q(new) (n, B)."""
+    sample, others = np.ascontiguousarray(sample), np.ascontiguousarray(others)
+    count, blocks, _ = sample.shape
+    shares = np.cumsum([mix.differential_evolution, mix.jumps, mix.stretch])
+    kinds = np.searchsorted(shares, random.random_sample((count, blocks)), side="right")
+    first = random.randint(len(others), size=(count, blocks))
+    second = (first + 1 + random.randint(len(others) - 1, size=(count, blocks))) % len(others)
+    partners = np.stack([first, second], axis=-1).astype(np.int64)
+    normal, uniform = random.standard_normal(sample.shape), random.random_sample((count, blocks))
+    df = block_proposals.LEAP_DF
+    reach = np.sqrt(df / random.chisquare(df, (count, blocks)))
+    proposed, log_ratio = np.empty_like(sample), np.empty((count, blocks))
+    block_proposals.propose(
+        sample, others, kinds.astype(np.int64), partners, normal, uniform, reach, proposed, log_ratio
+    )
+    return proposed, log_ratio
+
+
 class HierarchicalBlock:
     """The move; give it to `emcee.EnsembleSampler(moves=...)` with `population.log_posterior`.
 
@@ -122,25 +141,6 @@ class HierarchicalBlock:
         self._hyper(part, random)
         return accepted
 
-    def _proposal(self, sample: Array, others: Array, random) -> tuple[Array, Array]:
-        """Proposals for blocks (n, B, d) from the other half (m, B, d), and log q(old) / q(new) (n, B)."""
-        sample, others = np.ascontiguousarray(sample), np.ascontiguousarray(others)
-        count, blocks, _ = sample.shape
-        mix = self.mix
-        shares = np.cumsum([mix.differential_evolution, mix.jumps, mix.stretch])
-        kinds = np.searchsorted(shares, random.random_sample((count, blocks)), side="right")
-        first = random.randint(len(others), size=(count, blocks))
-        second = (first + 1 + random.randint(len(others) - 1, size=(count, blocks))) % len(others)
-        partners = np.stack([first, second], axis=-1).astype(np.int64)
-        normal, uniform = random.standard_normal(sample.shape), random.random_sample((count, blocks))
-        df = block_proposals.LEAP_DF
-        reach = np.sqrt(df / random.chisquare(df, (count, blocks)))
-        proposed, log_ratio = np.empty_like(sample), np.empty((count, blocks))
-        block_proposals.propose(
-            sample, others, kinds.astype(np.int64), partners, normal, uniform, reach, proposed, log_ratio
-        )
-        return proposed, log_ratio
-
     def _solved(self, theta: Array, shared: Array, u: Array) -> tuple[Array, Array]:
         """Predictions and likelihood of every patient; the solves are counted."""
         observed = self.population.observed
@@ -153,7 +153,7 @@ class HierarchicalBlock:
         """Every patient of every walker on its own; returns the share accepted."""
         population, at = self.population, self.population.columns
         theta = at.individual(part.coords)
-        proposed, log_ratio = self._proposal(theta, at.individual(others), random)
+        proposed, log_ratio = propose_blocks(self.mix, theta, at.individual(others), random)
         predictions, likelihood = self._solved(proposed, part.coords[:, at.shared], part.coords)
         there = part.coords.copy()
         there[:, at.theta] = proposed.reshape(len(proposed), -1)
@@ -185,7 +185,9 @@ class HierarchicalBlock:
         """Residual sds and assay factors together, on cached predictions; no solves."""
         population, at = self.population, self.population.columns
         block = slice(at.sigma.start, at.log_scale.stop)
-        proposed, log_ratio = self._proposal(part.coords[:, None, block], others[:, None, block], random)
+        proposed, log_ratio = propose_blocks(
+            self.mix, part.coords[:, None, block], others[:, None, block], random
+        )
         there = part.coords.copy()
         there[:, block] = proposed[:, 0]
         possible = np.isfinite(part.likelihood)
@@ -200,8 +202,8 @@ class HierarchicalBlock:
     def _shared(self, part: Standing, others: Array, random) -> None:
         """Shared parameters together; every patient is solved."""
         population, at = self.population, self.population.columns
-        proposed, log_ratio = self._proposal(
-            part.coords[:, None, at.shared], others[:, None, at.shared], random
+        proposed, log_ratio = propose_blocks(
+            self.mix, part.coords[:, None, at.shared], others[:, None, at.shared], random
         )
         there = part.coords.copy()
         there[:, at.shared] = proposed[:, 0]
@@ -225,7 +227,7 @@ class HierarchicalBlock:
             if not len(members):
                 continue
             now = part.coords[np.ix_(members, block)]
-            proposed, ratio = self._proposal(now[:, None], others[:, None, block], random)
+            proposed, ratio = propose_blocks(self.mix, now[:, None], others[:, None, block], random)
             there[np.ix_(members, block)], log_ratio[members] = proposed[:, 0], ratio[:, 0]
         self._ride_along(part, there, log_ratio, random)
 
