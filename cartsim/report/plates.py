@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from cartsim.report.contents import ReportContents
 from cartsim.report.contraction_map import contraction_map
@@ -17,6 +18,9 @@ from cartsim.report.population_plates import population_plates
 from cartsim.report.prior_posterior import prior_posterior
 from cartsim.report.trace_plot import trace_plot
 from cartsim.report.wording import exact, quantity, unit_text
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 PAGE = 6  # patients a sheet of individual fits
 CROWD = 24  # patients past which a posterior each is too much for one panel
@@ -71,6 +75,13 @@ def _fit_caption(contents: ReportContents, output: str) -> str:
     return text + "Time is linear before and after day 28, with a smaller scale after it (shaded)."
 
 
+def _of_patients(table: DataFrame) -> DataFrame:
+    """Without what only the population has (spreads, residual sds): its own section shows those."""
+    owners = table.groupby("name")["subject"].nunique()
+    shared = owners[owners > 1].index
+    return table[table["name"].isin(shared)] if len(shared) else table
+
+
 def _aggregates(contents: ReportContents) -> Iterator[Plate]:
     table = contents.parameters
     if not len(table):
@@ -81,7 +92,7 @@ def _aggregates(contents: ReportContents) -> Iterator[Plate]:
         caption="Posterior median and 90% credible interval of each patient. Hollow marks: the data did not "
         "inform this parameter (contraction below 0.1), so the interval repeats the prior.",
         alt="One panel a parameter with every patient's posterior median and 90% interval over the prior's.",
-        draw=later(forest, table),
+        draw=later(forest, _of_patients(table)),
     )
     yield Plate(
         name="contraction",
