@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PAGE = 6  # patients a sheet of individual fits
+READABLE = 10  # quantities past which the pairs of a corner plot are too small to read (a population's)
 CROWD = 24  # patients past which a posterior each is too much for one panel
 
 
@@ -146,6 +147,8 @@ def _diagnostics(contents: ReportContents) -> Iterator[Plate]:
             dpi=120,
         )
     for number, (subject, draws) in enumerate(contents.draws.items(), start=1):
+        if len(draws.columns) > READABLE:
+            continue
         yield Plate(
             name=f"corner_{number:02d}_{stem(subject)}",
             section="corner",
