@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cartsim.infer.draws import Draws
 from cartsim.infer.population import Population
-from cartsim.infer.tables import BAND_DRAWS, INFORMED, LEVELS, QUANTIFIED, parameter_table
+from cartsim.infer.tables import BAND_DRAWS, INFORMED, LEVELS, QUANTIFIED, bands_of, parameter_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,22 +138,7 @@ def individual_bands(draws: Draws, population: Population, subject: str, times: 
         model = model * population.observed.factor(measured, subject, u)[:, None]
         sigma = [column[:, None] for column in population.observed.sigmas_of(measured, u)]
         noisy = population.errors[measured].draw(rng, model, *sigma)
-        lower, median, upper = np.nanquantile(model, LEVELS, axis=0)
-        predictive = np.nanquantile(noisy, (LEVELS[0], LEVELS[2]), axis=0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "subject": subject,
-                    "output": measured,
-                    "time": times,
-                    "median": median,
-                    "lower": lower,
-                    "upper": upper,
-                    "predictive_lower": predictive[0],
-                    "predictive_upper": predictive[1],
-                }
-            )
-        )
+        parts.append(bands_of(subject, measured, times, model, noisy))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -75,23 +75,28 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
         shown, model = _measurable(problem, values, name, times, predicted)
         sigma = [column[:, None] for column in problem.sigma_of(values, name)]
         measured = error.draw(rng, model, *sigma)
-        lower, median, upper = np.nanquantile(model, LEVELS, axis=0)
-        predictive = np.nanquantile(measured, (LEVELS[0], LEVELS[2]), axis=0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "subject": draws.subject,
-                    "output": name,
-                    "time": shown,
-                    "median": median,
-                    "lower": lower,
-                    "upper": upper,
-                    "predictive_lower": predictive[0],
-                    "predictive_upper": predictive[1],
-                }
-            )
-        )
+        parts.append(bands_of(draws.subject, name, shown, model, measured))
     return pd.concat(parts, ignore_index=True)
+
+
+def bands_of(subject: str, output: str, times: Array, model: Array, measured: Array) -> pd.DataFrame:
+    """Bands of one output from curves and new measurements, each float64 (n, T)."""
+    import pandas as pd
+
+    lower, median, upper = np.nanquantile(model, LEVELS, axis=0)
+    predictive = np.nanquantile(measured, (LEVELS[0], LEVELS[2]), axis=0)
+    return pd.DataFrame(
+        {
+            "subject": subject,
+            "output": output,
+            "time": times,
+            "median": median,
+            "lower": lower,
+            "upper": upper,
+            "predictive_lower": predictive[0],
+            "predictive_upper": predictive[1],
+        }
+    )
 
 
 def _measurable(
