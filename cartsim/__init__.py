@@ -35,6 +35,8 @@ _HOMES = {
     "nca": "cartsim.endpoints.nca",
     "fit": "cartsim.study.fit",
     "FitResult": "cartsim.study.fit_result",
+    "PopulationPlan": "cartsim.study.population_plan",
+    **dict.fromkeys(("CovariateEffect", "AssayScale", "Correlation"), "cartsim.infer.hierarchy"),
     **dict.fromkeys(
         ("DensityProblem", "Vector", "Ordered", "OneByOne", "sample_density"), "cartsim.infer.density"
     ),

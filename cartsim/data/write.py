@@ -98,11 +98,16 @@ def _written(value: object) -> str:
 
 def replace_text(path: str | Path, text: str) -> None:
     """Write a text file beside its place and move it there, so that no half file is ever seen."""
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: str | Path, content: bytes) -> None:
+    """The same for a picture or any other content."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         # mkstemp makes private files; a table is as readable as any other new file.
         umask = os.umask(0)
         os.umask(umask)

@@ -76,7 +76,7 @@ class HierarchicalBlock:
     population : Population
     mix : shares of the proposals
     sweeps : sweeps an emcee step; more keep the chain small where it moves slowly
-    told : called with (solves, failed, impossible) after each sweep
+    told : called with (solves, failed, impossible) after each batch of solves
     """
 
     def __init__(

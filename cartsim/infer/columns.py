@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,25 @@ from cartsim.spec.distribution import Prior
 from cartsim.spec.priors import HalfNormal, LogUniform
 
 Array = NDArray[np.float64]
+
+
+class Estimated:
+    """What follows from `free`, the tuple of estimated quantities in the order of the columns."""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(item.name for item in self.free)
+
+    @property
+    def ndim(self) -> int:
+        """Number of estimated quantities."""
+        return len(self.free)
+
+    @cached_property
+    def priors(self) -> tuple[Prior, ...]:
+        """Priors of the columns."""
+        return tuple(item.prior for item in self.free)
 
 
 def column_tables(priors: Sequence[Prior], targets: Sequence[int]) -> tuple[NDArray[np.int64], Array]:

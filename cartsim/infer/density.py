@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartsim.errors import FitError
-from cartsim.infer.columns import column_tables
+from cartsim.infer.columns import Estimated, column_tables
 from cartsim.infer.identity import function_digest
 from cartsim.infer.ordered import Blocks, block_columns, gaps, increasing, log_slope
 from cartsim.infer.problem import Evaluation, FreeParameter
@@ -79,7 +79,7 @@ class OneByOne:
 
 
 @dataclass(frozen=True)
-class DensityProblem:
+class DensityProblem(Estimated):
     """Parameters with priors and a log density on top of them.
 
     Parameters
@@ -126,21 +126,6 @@ class DensityProblem:
             else:
                 spelt.append(FreeParameter(name, what))
         return tuple(spelt)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(item.name for item in self.free)
-
-    @property
-    def ndim(self) -> int:
-        """Number of columns."""
-        return len(self.free)
-
-    @cached_property
-    def priors(self) -> tuple[Prior, ...]:
-        """Priors of the columns."""
-        return tuple(item.prior for item in self.free)
 
     @property
     def arrays(self) -> SimpleNamespace:

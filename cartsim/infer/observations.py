@@ -106,8 +106,6 @@ def observation_tables(
     times: Array,
 ) -> tuple[NDArray[np.int64], Array]:
     """The observation tables of `kernels.residual`."""
-    from cartsim.kernels import residual
-
     count = len(arrays.time)
     codes, numbers = np.zeros((count, 6), dtype=np.int64), np.zeros((count, 5))
     for r in range(count):
@@ -117,11 +115,18 @@ def observation_tables(
         second = np.searchsorted(times, _interval_start(arrays, r)) if error.of_intervals else own[-1]
         time = np.searchsorted(times, arrays.time[r])
         codes[r] = time, output_names.index(output), arrays.censoring[r], error.kind, own[0], second
-        ends = np.array([arrays.value[r], arrays.lower[r], arrays.upper[r]])
-        offset = residual.log_constant(error.df)
-        if error.log_scale:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ends = np.log(ends)
-            offset -= ends[0] if arrays.censoring[r] == QUANTIFIED else 0.0
-        numbers[r] = *ends, offset, error.df
+        numbers[r] = row_numbers(arrays, r, error)
     return codes, numbers
+
+
+def row_numbers(arrays: ObservationArrays, r: int, error: ErrorModel) -> tuple[float, ...]:
+    """Value, lower and upper end on the residual's scale, constant of the density, degrees of freedom."""
+    from cartsim.kernels import residual
+
+    ends = np.array([arrays.value[r], arrays.lower[r], arrays.upper[r]])
+    offset = residual.log_constant(error.df)
+    if error.log_scale:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = np.log(ends)
+        offset -= ends[0] if arrays.censoring[r] == QUANTIFIED else 0.0
+    return *ends, offset, error.df

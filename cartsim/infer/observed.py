@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cartsim.errors import FitError
 from cartsim.infer.columns import sigma_words, transform
+from cartsim.infer.observations import row_numbers
 from cartsim.infer.problem import FreeParameter
 from cartsim.kernels import patients as kernels
 from cartsim.kernels import residual
@@ -69,7 +70,7 @@ class ObservedPatients:
             name = arrays.outputs[index]
             if name not in population.errors:
                 faults.append(f"output {name} has no error model")
-            elif population.errors[name].of_intervals or population.errors[name].counts:
+            elif population.errors[name].counts:
                 faults.append(f"output {name}: counts are fitted patient by patient only")
             if self.reads.get(name, name) not in population.model.output_names:
                 faults.append(f"output {name}: model {population.model.name} has no such output")
@@ -127,25 +128,15 @@ class ObservedPatients:
         p, arrays = self.population, self.population.arrays
         count, names = len(arrays.time), [item.name for item in self._all_sigmas]
         codes, numbers = np.zeros((count, 7), dtype=np.int64), np.zeros((count, 5))
-        by = {scale.measured: scale.by for scale in p.scales}
         for i, subject in enumerate(p.subjects):
             for r in range(self.first[i], self.first[i + 1]):
                 measured = arrays.outputs[arrays.output[r]]
-                error, factor = p.errors[measured], kernels.NO_SCALE
-                if measured in by:
-                    level = None if by[measured] is None else str(p.covariate_values[by[measured]][subject])
-                    factor = self._factor_of[measured, level]
+                error, factor = p.errors[measured], self._factor(measured, subject)
                 own = [names.index(name) for name, _ in error.sigmas(measured)] or [0]
                 column = p.model.output_names.index(self.reads.get(measured, measured))
                 time = np.searchsorted(self.times[i], arrays.time[r])
                 codes[r] = time, column, arrays.censoring[r], error.kind, own[0], own[-1], factor
-                ends = np.array([arrays.value[r], arrays.lower[r], arrays.upper[r]])
-                offset = residual.log_constant(error.df)
-                if error.log_scale:
-                    with np.errstate(divide="ignore", invalid="ignore"):
-                        ends = np.log(ends)
-                    offset -= ends[0] if arrays.censoring[r] == residual.QUANTIFIED else 0.0
-                numbers[r] = *ends, offset, error.df
+                numbers[r] = row_numbers(arrays, r, error)
         return codes, numbers
 
     @cached_property
@@ -215,13 +206,18 @@ class ObservedPatients:
 
     def factor(self, measured: str, subject: str, u: Array) -> Array:
         """The assay's factor for one patient, float64 (W,); 1 where the output has no scale."""
+        column = self._factor(measured, subject)
+        if column == kernels.NO_SCALE:
+            return np.ones(len(u))
+        return np.exp(u[:, self.population.columns.log_scale][:, column])
+
+    def _factor(self, measured: str, subject: str) -> int:
+        """Which assay factor a patient's output has."""
         by = {scale.measured: scale.by for scale in self.population.scales}
         if measured not in by:
-            return np.ones(len(u))
-        values = self.population.covariate_values
-        level = None if by[measured] is None else str(values[by[measured]][subject])
-        at = self.population.columns.log_scale
-        return np.exp(u[:, at][:, self._factor_of[measured, level]])
+            return kernels.NO_SCALE
+        values, covariate = self.population.covariate_values, by[measured]
+        return self._factor_of[measured, None if covariate is None else str(values[covariate][subject])]
 
     def scaled(self, predictions: Array, u: Array) -> Array:
         """Predictions (W, R) as the laboratories would report them, without residual error."""

@@ -52,7 +52,12 @@ class PopulationChecks:
 
 
 def population_checks(
-    population: Population, values: Array, rng: np.random.Generator, *, stratum: str | None = None
+    population: Population,
+    values: Array,
+    rng: np.random.Generator,
+    *,
+    limits: Array,
+    stratum: str | None = None,
 ) -> PopulationChecks:
     """All checks from posterior draws.
 
@@ -60,10 +65,11 @@ def population_checks(
     ----------
     values : float64 (S, d), physical values in the order of `population.names`; one trial is simulated a draw
     rng : for the trials, the uniform draws below limits, and the integration over patients
+    limits : float64 (R,), LLOQ of every observation, NaN where there is none
     stratum : a covariate whose levels are shown apart, or None
     """
     u = population.unconstrain(values)
-    observed = observed_table(population, stratum)
+    observed = observed_table(population, limits, stratum)
     trials = simulated_trials(population, u, rng)
     whole = np.isfinite(trials).all(axis=1)
     middle = u.mean(axis=0, keepdims=True)
@@ -99,16 +105,12 @@ def population_checks(
     )
 
 
-def observed_table(population: Population, stratum: str | None = None) -> pd.DataFrame:
+def observed_table(population: Population, limits: Array, stratum: str | None = None) -> pd.DataFrame:
     """The observations as `infer.vpc` reads them, in the order of the arrays."""
     import pandas as pd
 
     arrays = population.arrays
     subject = np.repeat(population.subjects, np.diff(arrays.subject_offsets))
-    limits = {}  # the laboratory's limit, from the samples below it
-    for output, censoring, upper in zip(arrays.output, arrays.censoring, arrays.upper, strict=True):
-        if censoring == 1:
-            limits[output] = max(limits.get(output, 0.0), upper)
     values = population.covariate_values
     return pd.DataFrame(
         {
@@ -119,7 +121,7 @@ def observed_table(population: Population, stratum: str | None = None) -> pd.Dat
             "censoring": arrays.censoring,
             "lower": arrays.lower,
             "upper": arrays.upper,
-            "lloq": [limits.get(k, np.nan) for k in arrays.output],
+            "lloq": limits,
             "stratum": "" if stratum is None else [str(values[stratum][s]) for s in subject],
         }
     )

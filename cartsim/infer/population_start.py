@@ -83,16 +83,15 @@ def _marginal(population: Population) -> tuple[Array, Array]:
 
 def _tempered(log_likelihood: Array) -> Array:
     """Weights likelihood^power with the largest power <= 1 that keeps `EFFECTIVE` points."""
-    heights = log_likelihood - log_likelihood.max()
+    possible = np.isfinite(log_likelihood)
+    heights = np.where(possible, log_likelihood - log_likelihood[possible].max(), 0.0)
     low, high = 0.0, 1.0
     for _ in range(40):
         power = 0.5 * (low + high)
-        weights = np.exp(power * np.where(np.isfinite(heights), heights, -np.inf))
+        weights = possible * np.exp(power * heights)
         effective = weights.sum() ** 2 / (weights**2).sum()
         low, high = (power, high) if effective > EFFECTIVE else (low, power)
-    weights = (
-        np.exp(low * np.where(np.isfinite(heights), heights, -np.inf)) if low else 1.0 * (heights > -np.inf)
-    )
+    weights = possible * np.exp(low * heights)
     return weights / weights.sum()
 
 
@@ -104,27 +103,32 @@ def starting_points(
     Individual parameters by the weights, jittered by `widening` x 0.1 prior sds; typical values and spreads
     follow from each walker's own patients, the rest from the middle half of the priors.
     """
-    points, weights = found
-    at, count, patients = population.columns, settings.walkers, len(population.subjects)
-    _, sd = _marginal(population)
-    result = np.zeros((count, population.ndim))
-    for w in range(count):
+    result = np.empty((settings.walkers, population.ndim))
+    for w in range(settings.walkers):
         for _attempt in range(100):
-            chosen = [rng.choice(len(points), p=weights[i]) for i in range(patients)]
-            theta = points[chosen] + 0.1 * settings.widening * sd * rng.standard_normal(
-                (patients, at.effects)
-            )
-            result[w, : at.effects] = theta.mean(axis=0)
-            floor = np.array([SMALL_SPREAD * e.spread.median for e in population.effects])
-            result[w, at.log_spread] = np.log(np.maximum(theta.std(axis=0, ddof=1), floor))
-            for k, prior in enumerate(population.measurement_priors, start=at.shared.start):
-                result[w, k] = prior.unconstrain(prior.quantile(rng.uniform(0.25, 0.75)))
-            for k in range(at.effects, at.coefficients.stop):
-                result[w, k] = 0.1 * rng.standard_normal()
-            result[w, at.correlation] = 0.1 * rng.standard_normal(at.correlation.stop - at.correlation.start)
-            result[w, at.theta] = theta.ravel()
+            result[w] = _start(population, found, rng, settings.widening)
             if np.isfinite(population.log_posterior(result[w : w + 1])[0]):
                 break
         else:
             raise FitError("no possible starting point for a walker", value=f"walker {w}, 100 attempts")
+    return result
+
+
+def _start(
+    population: Population, found: tuple[Array, Array], rng: np.random.Generator, widening: float
+) -> Array:
+    """One walker's point, float64 (d,), possible or not."""
+    points, weights = found
+    at, (_, sd) = population.columns, _marginal(population)
+    result = np.zeros(population.ndim)
+    chosen = [rng.choice(len(points), p=own) for own in weights]
+    theta = points[chosen] + 0.1 * widening * sd * rng.standard_normal((len(weights), at.effects))
+    result[: at.effects] = theta.mean(axis=0)
+    floor = SMALL_SPREAD * np.array([e.spread.median for e in population.effects])
+    result[at.log_spread] = np.log(np.maximum(theta.std(axis=0, ddof=1), floor))
+    for k, prior in enumerate(population.measurement_priors, start=at.shared.start):
+        result[k] = prior.unconstrain(prior.quantile(rng.uniform(0.25, 0.75)))
+    for part in (slice(at.effects, at.coefficients.stop), at.correlation):  # near no effect, no correlation
+        result[part] = 0.1 * rng.standard_normal(part.stop - part.start)
+    result[at.theta] = theta.ravel()
     return result

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cartsim.infer.draws import Draws
 from cartsim.infer.population import Population
-from cartsim.infer.tables import BAND_DRAWS, INFORMED, LEVELS, QUANTIFIED, bands_of, parameter_table
+from cartsim.infer.tables import BAND_DRAWS, GOF, INFORMED, LEVELS, bands_of, compared, parameter_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,7 @@ def individual_parameters(draws: Draws, population: Population) -> Iterator[pd.D
 def centres(population: Population, u: Array) -> Array:
     """Mean of every patient's parameters in the population, float64 (W, N, p), unconstrained."""
     design, parameter_of = population.design
-    coefficients, result = u[:, population.columns.coefficients], None
+    coefficients = u[:, population.columns.coefficients]
     result = np.zeros((len(u), len(population.subjects), len(population.effects)))
     for m, k in enumerate(parameter_of):
         result[:, :, k] += coefficients[:, m, None] * design[:, m]
@@ -148,8 +148,6 @@ def population_gof(draws: Draws, population: Population) -> pd.DataFrame:
     Columns as `infer.tables.gof_table` and population_predicted: the typical patient with these covariates at
     the posterior mean of the coefficients on the unconstrained scale.
     """
-    import pandas as pd
-
     arrays, observed = population.arrays, population.observed
     u = population.unconstrain(draws.flat(BAND_DRAWS))
     shared = u[:, population.columns.shared]
@@ -157,26 +155,13 @@ def population_gof(draws: Draws, population: Population) -> pd.DataFrame:
     predicted = np.nanmedian(observed.scaled(predictions, u), axis=0)
     mean = u.mean(axis=0, keepdims=True)
     typical, _ = observed.predict(centres(population, mean), mean[:, population.columns.shared])
-    names = [arrays.outputs[k] for k in arrays.output]
-    residual = np.full(len(predicted), np.nan)
-    for row in np.flatnonzero(arrays.censoring == QUANTIFIED):
-        sigma = [np.median(column) for column in observed.sigmas_of(names[row], u)]
-        error = population.errors[names[row]]
-        residual[row] = error.standardised(arrays.value[row], predicted[row], *sigma)
-    return pd.DataFrame(
-        {
-            "subject": np.repeat(population.subjects, np.diff(arrays.subject_offsets)),
-            "output": names,
-            "time": arrays.time,
-            "censoring": arrays.censoring,
-            "observed": arrays.value,
-            "lower_limit": arrays.lower,
-            "upper_limit": arrays.upper,
-            "predicted": predicted,
-            "population_predicted": observed.scaled(typical, mean)[0],
-            "residual": residual,
-        }
-    )
+    sigma = {
+        name: [np.median(column) for column in observed.sigmas_of(name, u)] for name in population.errors
+    }
+    return compared(arrays, predicted, population.errors, sigma).assign(
+        subject=np.repeat(population.subjects, np.diff(arrays.subject_offsets)),
+        population_predicted=observed.scaled(typical, mean)[0],
+    )[[*GOF, "population_predicted"]]
 
 
 def simulated_trials(population: Population, u: Array, rng: np.random.Generator) -> Array:

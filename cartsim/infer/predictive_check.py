@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cartsim.infer.tables import LEVELS
+from cartsim.infer.tables import LEVELS, measurable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def prior_predictive(
         output = arrays.outputs[index]
         rows = arrays.output == index
         times, at = np.unique(arrays.time[rows], return_inverse=True)
-        curve = problem.predict(values, times)[:, :, problem.model.output_names.index(output)]
+        _, curve = measurable(problem, values, output, times, problem.predict(values, times))
         sigma = [column[:, None] for column in problem.sigma_of(values, output)]
         measured = problem.errors[output].draw(rng, curve, *sigma)
         ends = np.nanquantile(measured, LEVELS, axis=0) if len(measured) else np.full((3, len(times)), np.nan)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cartsim.errors import FitError
-from cartsim.infer.columns import column_tables, kernel_prior, sigma_words
+from cartsim.infer.columns import Estimated, column_tables, kernel_prior, sigma_words
 from cartsim.infer.likelihood import OwnLikelihood
 from cartsim.infer.observations import check_observations, observation_tables, solve_times
 from cartsim.infer.ordered import Blocks, block_columns, gaps, increasing, log_slope
@@ -60,7 +60,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Estimated):
     """What is to be found out about one patient, and from what.
 
     Parameters
@@ -120,21 +120,6 @@ class Problem:
     def free(self) -> tuple[FreeParameter, ...]:
         """Everything that is estimated, in the order of the columns: model parameters, then residual sds."""
         return self.parameters + tuple(s for s in self._sigmas if not isinstance(s.prior, Fixed))
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(item.name for item in self.free)
-
-    @property
-    def ndim(self) -> int:
-        """Number of estimated quantities."""
-        return len(self.names)
-
-    @cached_property
-    def priors(self) -> tuple[Prior, ...]:
-        """Priors of the columns."""
-        return tuple(item.prior for item in self.free)
 
     @cached_property
     def ordered_columns(self) -> Blocks:

@@ -1,4 +1,4 @@
-"""Sampling the posterior of one patient: independent emcee ensembles, checkpointed, until the gates pass.
+"""Sampling a posterior: independent emcee ensembles, checkpointed, until the gates pass.
 
 The whole schedule follows from the settings, the seed and what is stored: a run that is killed and resumed
 makes the same draws, looks at the gates after the same steps and stops at the same one.
@@ -46,7 +46,7 @@ def sample(
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Draws:
-    """Draw from the posterior of one patient.
+    """Draw from a posterior: of one patient, of a population, or of a density of one's own.
 
     Parameters
     ----------

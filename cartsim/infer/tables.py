@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +15,18 @@ from cartsim.spec.priors import Flat
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cartsim.data.dataset import ObservationArrays
+    from cartsim.observe.error_models import ErrorModel
+
 Array = NDArray[np.float64]
 LEVELS = (0.05, 0.5, 0.95)  # 90% credible intervals
 INFORMED = 0.1  # contraction below which a point estimate says nothing (inference reference, section 3)
 BAND_DRAWS = 1_000  # Monte Carlo error of a 5% quantile: 0.7% in probability
 QUANTIFIED = 0
+GOF = (
+    *("subject", "output", "time", "censoring", "observed", "lower_limit", "upper_limit"),
+    *("predicted", "residual"),
+)
 
 
 def parameter_table(draws: Draws, problem: Problem) -> pd.DataFrame:
@@ -72,7 +80,7 @@ def band_table(draws: Draws, problem: Problem, times: Array) -> pd.DataFrame:
     rng = np.random.default_rng(np.random.SeedSequence(draws.seed, spawn_key=(1,)))
     parts = []
     for name, error in problem.errors.items():
-        shown, model = _measurable(problem, values, name, times, predicted)
+        shown, model = measurable(problem, values, name, times, predicted)
         sigma = [column[:, None] for column in problem.sigma_of(values, name)]
         measured = error.draw(rng, model, *sigma)
         parts.append(bands_of(draws.subject, name, shown, model, measured))
@@ -99,7 +107,7 @@ def bands_of(subject: str, output: str, times: Array, model: Array, measured: Ar
     )
 
 
-def _measurable(
+def measurable(
     problem: Problem, values: Array, output: str, times: Array, predicted: Array
 ) -> tuple[Array, Array]:
     """Times (T,) and what was to be measured then, float64 (n, T): the output, or its rise in an interval."""
@@ -123,7 +131,6 @@ def gof_table(draws: Draws, problem: Problem) -> pd.DataFrame:
 
 def observation_table(problem: Problem, values: Array) -> pd.DataFrame:
     """`gof_table` from posterior draws as a table, physical values (n, d)."""
-    import pandas as pd
 
     arrays = problem.arrays
     times = np.unique(arrays.time)
@@ -131,16 +138,30 @@ def observation_table(problem: Problem, values: Array) -> pd.DataFrame:
     names, predicted = [arrays.outputs[k] for k in arrays.output], np.empty(len(arrays.time))
     for name in problem.errors:
         rows = np.flatnonzero(np.array(names) == name)
-        shown, model = _measurable(problem, values, name, times, curves)
+        shown, model = measurable(problem, values, name, times, curves)
         predicted[rows] = np.nanmedian(model, axis=0)[np.searchsorted(shown, arrays.time[rows])]
+    sigma = {
+        name: [np.median(column) for column in problem.sigma_of(values, name)] for name in problem.errors
+    }
+    return compared(arrays, predicted, problem.errors, sigma).assign(subject=problem.subject)[list(GOF)]
+
+
+def compared(
+    arrays: ObservationArrays,
+    predicted: Array,
+    errors: Mapping[str, ErrorModel],
+    sigma: Mapping[str, Sequence[float]],
+) -> pd.DataFrame:
+    """Observations beside their predictions (R,) with residuals standardised at one sd an output."""
+    import pandas as pd
+
+    names = [arrays.outputs[k] for k in arrays.output]
     residual = np.full(len(predicted), np.nan)
     for row in np.flatnonzero(arrays.censoring == QUANTIFIED):
-        error = problem.errors[names[row]]
-        sigma = [np.median(column) for column in problem.sigma_of(values, names[row])]
-        residual[row] = error.standardised(arrays.value[row], predicted[row], *sigma)
+        name = names[row]
+        residual[row] = errors[name].standardised(arrays.value[row], predicted[row], *sigma[name])
     return pd.DataFrame(
         {
-            "subject": problem.subject,
             "output": names,
             "time": arrays.time,
             "censoring": arrays.censoring,

@@ -62,8 +62,7 @@ def report_contents(
         ],
         diagnosis=diagnosis.shown(shown) if diagnosis else {},
         population=checks,
-        units={output.name: output.unit for output in plan.loaded_model.outputs}
-        | dict(zip(dataset.observations["output"], dataset.observations["unit"], strict=True)),
+        units=dict(zip(dataset.observations["output"], dataset.observations["unit"], strict=True)),
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
     )
 

@@ -65,7 +65,7 @@ def run_diagnose(path: Path, options: DiagnoseOptions, *, say: Callable[[str], N
     unknown = sorted(set(options.without) - set(PARTS))
     if unknown:
         raise CartsimError("no such part of the diagnosis", value=", ".join(unknown), limit=", ".join(PARTS))
-    found = find(Path(path), options)
+    found = find(Path(path), fit=options.fit, out=options.out)
     settings = read_settings(found.folder)
     plan = plan_of(settings, found.folder, seed=found.record["seed"])
     dataset, _ = read_dataset(settings.data, found.folder, path=options.data)
@@ -113,8 +113,8 @@ def diagnosed(
         )
 
 
-def find(path: Path, options: DiagnoseOptions) -> Found:
-    """Where result, draws and fit folder are, and where to write."""
+def find(path: Path, *, fit: Path | None, out: Path | None, name: str = FOLDER) -> Found:
+    """Where result, draws and fit folder are, and where to write: by default a folder `name`."""
     import pandas as pd
 
     committed = (path / FILE).is_file()
@@ -124,19 +124,17 @@ def find(path: Path, options: DiagnoseOptions) -> Found:
             value=str(path),
             limit=f"a folder with {RESULT} and {DRAWS}, or with {FILE}",
         )
-    for name in (RESULT, DRAWS):
-        if not (path / name).is_file():
+    for file in (RESULT, DRAWS):
+        if not (path / file).is_file():
             raise CartsimError(
-                f"there is no {name} to diagnose",
+                f"there is no {file} to diagnose",
                 value=str(path),
                 remedy=f"run `cartsim fit {path}` and diagnose its output" if committed else "run it again",
             )
-    folder = path if committed else _origin(path, options.fit)
-    if options.out is not None:
-        out = options.out
-    else:
+    folder = path if committed else _origin(path, fit)
+    if out is None:
         stamp = f"{path.resolve().name}-{datetime.now():%Y%m%d-%H%M%S}"
-        out = Path("runs") / stamp / FOLDER if committed else path / FOLDER
+        out = Path("runs") / stamp / name if committed else path / name
     if out.resolve() == folder.resolve():
         raise CartsimError("--out must not be the fit folder", value=str(out))
     draws = pd.read_csv(path / DRAWS, dtype={"subject": str})
@@ -172,6 +170,7 @@ def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
         "priors": {name: prior.to_mapping() for name, prior in plan.priors.items()},
         "error model": {name: error.to_mapping() for name, error in plan.errors.items()},
         "fixed values": dict(plan.fixed),
+        "population": None if plan.population is None else plan.population.to_mapping(),
     }
     then = {
         "model": record["model"]["digest"],
@@ -179,6 +178,7 @@ def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
         "priors": record["priors"],
         "error model": record["errors"],
         "fixed values": record["fixed"],
+        "population": record.get("population"),
     }
     changed = [name for name in now if now[name] != then[name]]
     if changed:

@@ -152,6 +152,8 @@ def diagnose_patients(
 
     `numbers` keep a patient's random numbers the same whichever others are diagnosed with it.
     """
+    if plan.population is not None:
+        raise FitError("patients of a population fit are not diagnosed alone", remedy="cartsim vpc RUN")
     numbers = numbers or {subject: number for number, subject in enumerate(draws)}
     tasks = [
         DiagnosePatient(plan, dataset.subset([name]), name, own, numbers[name], tuple(without))

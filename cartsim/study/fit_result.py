@@ -91,34 +91,39 @@ class FitResult:
         return joined[["subject", *(name for name in joined.columns if name != "subject")]]
 
     def to_inferencedata(self) -> dict[str, arviz.InferenceData]:
-        """ArviZ InferenceData by patient, ensembles as chains, with observations and pointwise likelihood."""
-        converted = {}
-        for patient in self.patients:
+        """ArviZ InferenceData by patient, ensembles as chains, with observations and pointwise likelihood.
+
+        Of a population fit there is one, under "population".
+        """
+        together, converted = self.plan.population is not None, {}
+        for patient in self.patients[: 1 if together else None]:
             if patient.posterior is None:
                 raise FitError(
                     "this result does not hold all draws",
                     value=patient.subject,
                     remedy="read the netCDF files in the folder posterior/ of the run",
                 )
-            problem = self.plan.problem(self.dataset, patient.subject)
+            if together:
+                problem = self.plan.population_problem(self.dataset)
+            else:
+                problem = self.plan.problem(self.dataset, patient.subject)
             converted[patient.subject] = patient.posterior.to_inferencedata(problem)
         return converted
 
     def check_population(self, *, seed: int = 0) -> PopulationChecks:
         """VPC, NPDE, shrinkage and patients left out of a population fit."""
         from cartsim.infer.population_checks import population_checks
-        from cartsim.study.vpc import joined_draws
+        from cartsim.study.vpc import joined_draws, limits_of
 
         population = self.plan.population_problem(self.dataset)
         values = joined_draws(self.to_dataframe(), population)
-        return population_checks(population, values, np.random.default_rng(seed))
+        rng, limits = np.random.default_rng(seed), limits_of(self.dataset, population)
+        return population_checks(population, values, rng, limits=limits)
 
     def diagnose(self, *, without: Sequence[str] = ("profiles",), workers: int = 1) -> Diagnosis:
         """Identifiability, priors, influence, residuals; `without` leaves parts out (profiles are slow)."""
         from cartsim.study.diagnosis import diagnose_patients
 
-        if self.plan.population is not None:
-            raise FitError("patients of a population fit are not diagnosed alone", remedy="cartsim vpc RUN")
         draws = {patient.subject: patient.draws for patient in self.patients}
         return diagnose_patients(self.plan, self.dataset, draws, without=without, workers=workers)
 

@@ -22,6 +22,7 @@ from cartsim.study.precision import quantile_error
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cartsim.infer.population import Population
     from cartsim.infer.problem import Problem
 
 KEPT_DRAWS = 1_000  # for the corner plot; thinned further where they are committed
@@ -73,15 +74,7 @@ class FitPatient:
     def __call__(self, progress: Progress) -> PatientFit:
         begin = time.perf_counter()
         problem = self.plan.problem(self.dataset, self.subject)
-        draws = sample(
-            problem,
-            self.plan.sampler,
-            seed=self.plan.seed,
-            folder=self.folder,
-            gates=self.plan.gates,
-            resume=self.resume,
-            progress=progress,
-        )
+        draws = sampled(self.plan, problem, self.folder, resume=self.resume, progress=progress)
         if self.netcdf is not None:
             write_netcdf(draws, problem if self.with_data else None, self.netcdf)
         return PatientFit(
@@ -99,6 +92,21 @@ class FitPatient:
             seconds=time.perf_counter() - begin,
             posterior=draws if self.keep else None,
         )
+
+
+def sampled(
+    plan: Plan, problem: Problem | Population, folder: Path, *, resume: bool, progress: Progress
+) -> Draws:
+    """Draws of a problem by the plan's sampler, seed and gates."""
+    return sample(
+        problem,
+        plan.sampler,
+        seed=plan.seed,
+        folder=folder,
+        gates=plan.gates,
+        resume=resume,
+        progress=progress,
+    )
 
 
 def curve_times(dataset: Dataset, subject: str) -> np.ndarray:
@@ -135,7 +143,7 @@ def trace_of(
     return tuple(names or columns), draws.values[:, shown][..., own].mean(axis=2), numbers, draws.burn_in
 
 
-def write_netcdf(draws: Draws, problem: Problem | None, path: Path) -> None:
+def write_netcdf(draws: Draws, problem: Problem | Population | None, path: Path) -> None:
     """Write beside the place and move into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cartsim.data.dataset import Dataset
 from cartsim.infer.draws import Draws
 from cartsim.infer.population import Population
@@ -19,9 +17,16 @@ from cartsim.infer.population_tables import (
     population_gof,
     population_parameters,
 )
-from cartsim.infer.sampling import sample
 from cartsim.infer.settings import SolveCounts
-from cartsim.study.patient import KEPT_DRAWS, PatientFit, curve_times, trace_of, with_errors, write_netcdf
+from cartsim.study.patient import (
+    KEPT_DRAWS,
+    PatientFit,
+    curve_times,
+    sampled,
+    trace_of,
+    with_errors,
+    write_netcdf,
+)
 from cartsim.study.plan import Plan
 from cartsim.study.pool import Progress, Watcher
 
@@ -51,25 +56,18 @@ class FitPopulation:
     def __call__(self, progress: Progress) -> tuple[PatientFit, ...]:
         begin = time.perf_counter()
         population = self.plan.population_problem(self.dataset, threads=self.threads)
-        draws = sample(
-            population,
-            self.plan.sampler,
-            seed=self.plan.seed,
-            folder=self.folder,
-            gates=self.plan.gates,
-            resume=self.resume,
-            progress=progress,
-        )
+        draws = sampled(self.plan, population, self.folder, resume=self.resume, progress=progress)
         if self.netcdf is not None:
             write_netcdf(draws, population if self.with_data else None, self.netcdf)
         return self._results(draws, population, begin)
 
     def _results(self, draws: Draws, population: Population, begin: float) -> tuple[PatientFit, ...]:
         gof, shown = population_gof(draws, population), population.names[: population.columns.population]
+        patients = tuple(self._patients(draws, population, gof))
         first = PatientFit(
             subject=POPULATION,
             parameters=with_errors(population_parameters(draws, population), draws),
-            bands=individual_bands(draws, population, population.subjects[0], np.array([1.0])).iloc[:0],
+            bands=patients[0].bands.iloc[:0],
             gof=gof.iloc[:0],
             draws=draws.to_dataframe(KEPT_DRAWS)[list(shown)],
             trace=trace_of(draws, shown),
@@ -81,7 +79,7 @@ class FitPopulation:
             seconds=time.perf_counter() - begin,
             posterior=draws if self.keep else None,
         )
-        return (first, *self._patients(draws, population, gof))
+        return (first, *patients)
 
     def _patients(self, draws: Draws, population: Population, gof: pd.DataFrame) -> Iterator[PatientFit]:
         names = [effect.name for effect in population.effects]

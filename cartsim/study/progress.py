@@ -43,7 +43,10 @@ class Bar:
     def finish(self, index: int, result: Any) -> None:
         self.finished += 1
         self._bar.update(self._row, description=self._label())
-        text = f"{result.subject}: {'' if result.passed else 'GATE MISSED: '}{result.line}"
+        self.announce(f"{result.subject}: {'' if result.passed else 'GATE MISSED: '}{result.line}")
+
+    def announce(self, text: str) -> None:
+        """Say one finished patient's line."""
         if self._bar.disable:
             self._say(text)
         else:
@@ -60,6 +63,13 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+class Tally(Bar):
+    """The same bar without a line for each that is done: there are hundreds."""
+
+    def announce(self, text: str) -> None:
+        """Nothing to say."""
 
 
 class Silent:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cartsim.data.write import replace_text
+from cartsim.data.write import replace_bytes, replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.infer.population_checks import PopulationChecks
 from cartsim.study import diagnose
@@ -266,7 +266,7 @@ def _overview(result: FitResult, out: Path) -> None:
 
     if result.about.show_observations:
         picture = png(hero(report_contents(result), output=next(iter(result.plan.errors))), DPI)
-        (out / "overview.png").write_bytes(picture)
+        replace_bytes(out / "overview.png", picture)
 
 
 def _commit(result: FitResult, record: Mapping[str, Any], folder: Path) -> None:

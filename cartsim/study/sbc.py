@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cartsim.data.dataset import Dataset
-from cartsim.data.write import replace_text
+from cartsim.data.write import replace_bytes, replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.infer.calibration import (
     Coverage,
@@ -29,11 +30,12 @@ from cartsim.infer.calibration import (
 from cartsim.infer.problem import Problem
 from cartsim.infer.sampling import sample
 from cartsim.infer.settings import Gates, SamplerSettings
+from cartsim.infer.tables import measurable
 from cartsim.observe.assay import Assay
 from cartsim.study.inputs import read_dataset
 from cartsim.study.plan import Plan, plan_of
 from cartsim.study.pool import Progress, default_workers, run_all
-from cartsim.study.progress import Bar
+from cartsim.study.progress import Tally
 from cartsim.study.settings import read_settings
 
 if TYPE_CHECKING:
@@ -44,13 +46,14 @@ SAMPLER = SamplerSettings(ensembles=2, walkers=32, burn_in=500, check_every=500,
 GATES = Gates(r_hat=1.03, tau_multiple=30.0, ess=400.0, ensembles=2)
 LIKELIHOOD = "log_likelihood"  # the test quantity that depends on the data (Modrak et al. 2023)
 DRAWS = 99
+FINE, UNSOLVED, TOO_SHORT = "fine", "not solved at their truth", "with too short a chain for their ranks"
 REJECTED = 0.01  # after Bonferroni
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """One replicate: ranks and shares below the truth by quantity; `status` "fine" or why there are none."""
+    """One replicate: ranks and shares below the truth by quantity; `status`: `FINE`, or why none."""
 
     number: int
     subject: str
@@ -89,7 +92,7 @@ class Replicate:
         truth = np.array([float(prior.quantile(rng.uniform())) for prior in design.priors])
         problem = simulated(design, truth, rng, self.dataset.limits)
         if problem is None:
-            return Finished(self.number, self.subject, "not solved at the truth", False, "", {}, {})
+            return Finished(self.number, self.subject, UNSOLVED, False, "", {}, {})
         with tempfile.TemporaryDirectory() as scratch:
             draws = sample(
                 problem,
@@ -101,30 +104,35 @@ class Replicate:
             )
         ensembles, steps, walkers, size = draws.values.shape
         tau = float(draws.diagnostics["tau"].max())
-        chosen = spread_draws(ensembles, steps, walkers, tau=tau, draws=DRAWS, rng=rng)
+        gates = draws.gates
+        try:
+            chosen = spread_draws(ensembles, steps, walkers, tau=tau, draws=DRAWS, rng=rng)
+        except FitError:
+            return Finished(self.number, self.subject, TOO_SHORT, gates.passed, gates.line, {}, {})
         values = draws.values.reshape(-1, size)
         heights = problem.log_likelihood(problem.unconstrain(values[chosen]))
         height = float(problem.log_likelihood(problem.unconstrain(truth[None]))[0])
         ranks = {name: rank_of(truth[k], values[chosen, k], rng) for k, name in enumerate(problem.names)}
         below = {name: float(np.mean(values[:, k] < truth[k])) for k, name in enumerate(problem.names)}
         ranks[LIKELIHOOD], below[LIKELIHOOD] = rank_of(height, heights, rng), float(np.mean(heights < height))
-        gates = draws.gates
-        return Finished(self.number, self.subject, "fine", gates.passed, gates.line, ranks, below)
+        return Finished(self.number, self.subject, FINE, gates.passed, gates.line, ranks, below)
 
 
 def simulated(design: Problem, truth: np.ndarray, rng: np.random.Generator, limits: Any) -> Problem | None:
     """The design's problem with measurements simulated at `truth`; None where the model cannot be solved."""
     arrays = design.arrays
     times = np.unique(arrays.time)
-    predicted = design.predict(truth[None], times)[0][np.searchsorted(times, arrays.time), arrays.output]
-    if not np.isfinite(predicted).all():
-        return None
+    curves = design.predict(truth[None], times)
     parts = {name: np.empty(len(arrays.time)) for name in ("value", "lower", "upper")}
     censoring = np.zeros(len(arrays.time), dtype=np.int64)
     for index in np.unique(arrays.output):
         rows, output = arrays.output == index, arrays.outputs[index]
+        shown, curve = measurable(design, truth[None], output, times, curves)
+        predicted = curve[0, np.searchsorted(shown, arrays.time[rows])]
+        if not np.isfinite(predicted).all():
+            return None
         sigma = [np.repeat(column, rows.sum()) for column in design.sigma_of(truth[None], output)]
-        measured = design.errors[output].draw(rng, predicted[rows], *sigma)
+        measured = design.errors[output].draw(rng, predicted, *sigma)
         reported = Assay(output, lloq=limits.get(output)).report(measured)
         censoring[rows] = reported.censoring
         for name, part in parts.items():
@@ -142,7 +150,7 @@ class Calibration:
     coverage: tuple[Coverage, ...]
     envelope: Envelope
     difference: np.ndarray
-    unsolved: int
+    lost: Mapping[str, int]
     missed: int
 
     @property
@@ -159,7 +167,7 @@ class Calibration:
         inside = self.envelope.holds(self.difference)
         verdict = "nothing rejected at 1%" if self.calibrated else "REJECTED"
         return [
-            f"replicates: {used} used, {self.unsolved} not solved at their truth",
+            f"replicates: {used} used" + "".join(f", {count} {why}" for why, count in self.lost.items()),
             f"of those used {self.missed} missed a gate of the sampler",
             f"uniform ranks: smallest p {worst.p:.4f} ({worst.name})",
             f"after Bonferroni {worst.p_adjusted:.3f}: {verdict}",
@@ -173,7 +181,8 @@ def calibrate(finished: Sequence[Finished]) -> Calibration:
     """Tests and coverage from the replicates that have ranks."""
     import pandas as pd
 
-    used = [item for item in finished if item.status == "fine"]
+    used = [item for item in finished if item.status == FINE]
+    lost = Counter(item.status for item in finished if item.status != FINE)
     if len(used) < 2:
         raise FitError("too few replicates to judge", value=len(used), limit=">= 2")
     names = tuple(used[0].ranks)
@@ -190,7 +199,7 @@ def calibrate(finished: Sequence[Finished]) -> Calibration:
         coverage(below, names),
         simultaneous_envelope(len(used), draws=DRAWS, level=0.99, rng=np.random.default_rng(1)),
         ecdf_difference(ranks, draws=DRAWS),
-        unsolved=len(finished) - len(used),
+        lost=lost,
         missed=sum(not item.passed for item in used),
     )
 
@@ -213,9 +222,11 @@ def run_sbc(
         )
     dataset, _ = read_dataset(settings.data, folder)
     subjects, _ = plan.subjects(dataset)
+    if not subjects:
+        raise FitError("no patient has a sample to fit", value=dataset.source)
     done = out / "replicates"
     done.mkdir(parents=True, exist_ok=True)
-    identity = json.dumps(plan.problem(dataset, subjects[0]).fingerprint(), sort_keys=True)
+    identity = _identity(plan, dataset, subjects)
     mark = out / "identity.json"
     if mark.is_file() and mark.read_text(encoding="utf-8").strip() != identity:
         raise CartsimError("these replicates are of another fit", value=str(out), remedy="give another --out")
@@ -223,14 +234,20 @@ def run_sbc(
     tasks = [Replicate(plan, dataset, subjects[n % len(subjects)], n, done) for n in range(replicates)]
     say(f"{settings.title}: {replicates} simulated patients on the designs of {len(subjects)}")
     say(f"writing to {out}")
-    with Bar(len(tasks), SAMPLER.checks()[0] * SAMPLER.ensembles, lambda text: None) as bar:
-        bar.finish = lambda index, result: None  # one line a replicate would be hundreds
+    with Tally(len(tasks), SAMPLER.checks()[0] * SAMPLER.ensembles, say) as bar:
         finished = run_all(tasks, workers=workers or default_workers(), watcher=bar)
     found = calibrate(finished)
     write(found, out)
     for line in found.summary():
         say(line)
     return found
+
+
+def _identity(plan: Plan, dataset: Dataset, subjects: Sequence[str]) -> str:
+    """Everything that decides the replicates, as text."""
+    fit = plan.problem(dataset, subjects[0]).fingerprint()
+    design = {"designs": dataset.sha256, "subjects": list(subjects), "seed": plan.seed, "draws": DRAWS}
+    return json.dumps({**fit, **design, "sampler": SAMPLER.identity()}, sort_keys=True)
 
 
 def write(found: Calibration, out: Path) -> None:
@@ -248,4 +265,4 @@ def write(found: Calibration, out: Path) -> None:
     content = {"calibrated": found.calibrated, "replicates": len(found.table), "summary": found.summary()}
     replace_text(out / "calibration.json", json.dumps(content, indent=1) + "\n")
     figure = calibration_plot(found.names, found.difference, found.envelope)
-    (out / "ecdf.png").write_bytes(png(figure))
+    replace_bytes(out / "ecdf.png", png(figure))

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cartsim.data.write import replace_text
+from cartsim.data.dataset import Dataset
+from cartsim.data.write import replace_bytes, replace_text
 from cartsim.errors import CartsimError, FitError
 from cartsim.infer.population import Population
 from cartsim.infer.population_checks import PopulationChecks, population_checks
+from cartsim.study.diagnose import check_same, find
 from cartsim.study.inputs import read_dataset
 from cartsim.study.plan import plan_of
 from cartsim.study.population_fit import POPULATION
-from cartsim.study.settings import FILE, read_settings
+from cartsim.study.settings import read_settings
 from cartsim.study.vpc_words import summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWS, FOLDER, ORIGIN = "draws.csv", "vpc", "fit_folder.txt"
+FOLDER = "vpc"
 Say = Callable[[str], None]
 
 
@@ -45,48 +47,34 @@ def run_vpc(path: Path, options: VpcOptions, *, say: Say = print) -> PopulationC
     CartsimError
         Where the folder holds no draws of a population fit.
     """
-    folder = options.fit or _fit_folder(path)
-    settings = read_settings(folder)
-    plan = plan_of(settings, folder)
-    dataset, _ = read_dataset(settings.data, folder, path=options.data)
+    found = find(Path(path), fit=options.fit, out=options.out, name=FOLDER)
+    settings = read_settings(found.folder)
+    plan = plan_of(settings, found.folder, seed=found.record["seed"])
+    dataset, _ = read_dataset(settings.data, found.folder, path=options.data)
+    check_same(found.record, plan, dataset)
     population = plan.population_problem(dataset)
     if options.stratify is not None and options.stratify not in population.covariate_values:
         known = ", ".join(population.covariate_values)
         raise CartsimError("the data have no such covariate", value=options.stratify, limit=known)
-    values = read_draws(path / DRAWS, population)
+    values = joined_draws(found.draws, population)
     say(f"{settings.title}: {len(values)} draws of {len(population.subjects)} patients, one trial each")
-    checks = population_checks(
-        population, values, np.random.default_rng(options.seed), stratum=options.stratify
-    )
-    out = options.out or (
-        Path("runs") / f"{folder.resolve().name}-{FOLDER}" if path == folder else path / FOLDER
-    )
-    write_tables(checks, out, show_observations=settings.show_observations)
-    _figures(checks, population, out, settings.show_observations)
+    rng = np.random.default_rng(options.seed)
+    limits = limits_of(dataset, population)
+    checks = population_checks(population, values, rng, limits=limits, stratum=options.stratify)
+    write_tables(checks, found.out, show_observations=settings.show_observations)
+    _figures(checks, dataset, found.out, settings.show_observations)
     for line in summary(checks):
         say(line)
-    say(f"written to {out}")
+    say(f"written to {found.out}")
     return checks
 
 
-def _fit_folder(path: Path) -> Path:
-    if (path / FILE).is_file():
-        return path
-    origin = path / ORIGIN
-    if not origin.is_file():
-        raise CartsimError(
-            "the run does not name its fit folder", value=str(path), remedy="give it with --fit"
-        )
-    return Path(origin.read_text(encoding="utf-8").strip())
-
-
-def read_draws(path: Path, population: Population) -> np.ndarray:
-    """Posterior draws (S, d) in the order of the columns, from the table of a run or a fit folder."""
-    import pandas as pd
-
-    if not path.is_file():
-        raise CartsimError("no draws to check", value=str(path), remedy="run `cartsim fit` first")
-    return joined_draws(pd.read_csv(path, dtype={"subject": str}), population)
+def limits_of(dataset: Dataset, population: Population) -> np.ndarray:
+    """The LLOQ of every observation of the fit, float64 (R,); NaN where the laboratory names none."""
+    table = dataset.observations
+    known = dict(zip(zip(table["row"], table["output"], strict=True), table["lloq"], strict=True))
+    arrays = population.arrays
+    return np.array([known[row, arrays.outputs[k]] for row, k in zip(arrays.row, arrays.output, strict=True)])
 
 
 def joined_draws(table: pd.DataFrame, population: Population) -> np.ndarray:
@@ -128,11 +116,11 @@ def write_tables(checks: PopulationChecks, out: Path, *, show_observations: bool
         replace_text(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.8g"))
 
 
-def _figures(checks: PopulationChecks, population: Population, out: Path, shown: bool) -> None:
+def _figures(checks: PopulationChecks, dataset: Dataset, out: Path, shown: bool) -> None:
     """The figures of the report's section, as files."""
     from cartsim.report.population_plates import figures
     from cartsim.report.style import png
 
-    units = {output.name: output.unit for output in population.model.outputs}
+    units = dict(zip(dataset.observations["output"], dataset.observations["unit"], strict=True))
     for plate in figures(checks, units=units, show_observations=shown):
-        (out / f"{plate.name}.png").write_bytes(png(plate.draw()))
+        replace_bytes(out / f"{plate.name}.png", png(plate.draw()))

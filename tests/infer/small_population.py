@@ -16,7 +16,7 @@ SETTINGS = SamplerSettings(
     walkers=32,
     burn_in=200,
     check_every=200,
-    max_steps=800,
+    max_steps=5_000,
     checkpoint_every=40,
     moves=MoveMix(differential_evolution=0.54, jumps=0.06, stretch=0.25, leaps=0.15),
 )

@@ -6,7 +6,7 @@ from scipy import stats
 
 from cartsim.errors import FitError
 from cartsim.infer.hierarchy import Correlation, CovariateEffect
-from tests.infer.population_toy import IIV, NAMES, toy
+from tests.infer.population_toy import NAMES, toy
 
 
 @pytest.fixture
@@ -92,4 +92,3 @@ def test_the_fingerprint_names_what_changed(tmp_path, small):
     other = toy(tmp_path, 4, seed=2)
     changed = {k for k, v in small.fingerprint().items() if other.fingerprint()[k] != v}
     assert changed == {"data"}
-    assert IIV.keys() == set(NAMES)

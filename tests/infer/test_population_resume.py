@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from cartsim.errors import ResumeRefused
-from cartsim.infer.hierarchy import CovariateEffect
 from tests.infer import small_population
 from tests.infer.population_toy import toy
 
@@ -21,19 +20,13 @@ def test_twenty_random_kills_change_no_bit(tmp_path):
     whole = small_population.fitted(tmp_path / "whole")
     rng, root = np.random.default_rng(1), Path("pyproject.toml").resolve().parent
     command = [sys.executable, "-m", "tests.infer.small_population", str(tmp_path / "killed"), "resume"]
-    killed = 0
-    for _ in range(200):
+    for _ in range(20):
         process = subprocess.Popen(command, cwd=root)
-        try:
+        with pytest.raises(subprocess.TimeoutExpired):  # else it was done, and not killed
             process.wait(timeout=rng.uniform(1.2, 3.0))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            killed += 1
-        if killed == 20 or process.returncode == 0:
-            break
+        process.kill()
+        process.wait()
     resumed = small_population.fitted(tmp_path / "killed", resume=True)
-    assert killed >= 5  # a fast machine finishes before the twentieth
     np.testing.assert_array_equal(whole.values, resumed.values)
     np.testing.assert_array_equal(whole.log_posterior, resumed.log_posterior)
     assert whole.solve_counts == resumed.solve_counts
@@ -67,4 +60,3 @@ def test_fingerprints_name_priors_error_model_and_solver(tmp_path):
     ):
         other = replace(population, **change).fingerprint()
         assert {k for k, v in population.fingerprint().items() if other[k] != v} == named
-    assert CovariateEffect("cmax", "product", level="b").name == "beta_cmax_product[b]"

@@ -4,12 +4,15 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from cartsim.errors import ConfigError
+from cartsim.errors import CartsimError, ConfigError, FitError
+from cartsim.study.diagnose import DiagnoseOptions, run_diagnose
 from cartsim.study.plan import plan_of
 from cartsim.study.run import RunOptions, run_fit
 from cartsim.study.settings import read_settings
+from cartsim.study.vpc import VpcOptions, run_vpc
 from tests.infer.population_toy import NAMES, table
 
 SETTINGS = """
@@ -70,6 +73,31 @@ def test_a_short_chain_misses_its_gates_and_says_so(outcome):
 def test_the_report_is_written(outcome):
     page = (outcome[0].folder / "report.html").read_text()
     assert "omega_tmax" in page
+
+
+def test_the_checks_of_a_run_are_written_and_the_command_finds_the_same(outcome):
+    folder = outcome[0].folder
+    written = folder / "vpc" / "vpc_percentiles.csv"
+    first, said = pd.read_csv(written), []
+    written.unlink()
+    checks = run_vpc(folder, VpcOptions(), say=said.append)
+    pd.testing.assert_frame_equal(pd.read_csv(written), first, rtol=1e-6)  # draws.csv keeps ten digits
+    assert set(checks.vpc.points["limit"]) == {50.0}  # of quantified samples too
+    assert (folder / "vpc" / "pcvpc_car_transgene.png").stat().st_size > 10_000
+    assert any(line.startswith("NPDE of car_transgene") for line in said)
+
+
+def test_draws_of_another_fit_are_not_checked(folder, outcome, tmp_path):
+    shutil.copytree(folder, tmp_path / "fit")
+    path = tmp_path / "fit" / "fit.toml"
+    path.write_text(path.read_text().replace("sd = 0.5", "sd = 0.7"))
+    with pytest.raises(CartsimError, match=r"changed: population"):
+        run_vpc(outcome[0].folder, VpcOptions(fit=tmp_path / "fit"), say=str)
+
+
+def test_patients_of_a_population_are_not_diagnosed_alone(outcome):
+    with pytest.raises(FitError, match="cartsim vpc"):
+        run_diagnose(outcome[0].folder, DiagnoseOptions(), say=str)
 
 
 def test_another_number_of_threads_finds_the_same(folder, outcome, tmp_path):

@@ -48,20 +48,25 @@ def test_a_second_call_keeps_what_is_done_and_adds_the_rest(tmp_path, short):
     assert {"ecdf.png", "coverage.csv", "uniformity.csv"} <= {p.name for p in (tmp_path / "a").iterdir()}
 
 
-def test_replicates_of_another_fit_are_refused(tmp_path, short):
+@pytest.mark.parametrize(
+    "change", [("median = 13, log_sd", "median = 14, log_sd"), ("seed = 20261123", "seed = 20261124")]
+)
+def test_replicates_of_another_fit_are_refused(tmp_path, short, change):
     sbc.run_sbc(FOLDER, replicates=2, out=tmp_path / "a", workers=1, say=lambda text: None)
     shutil.copytree(FOLDER, tmp_path / "fit")
     path = tmp_path / "fit" / "fit.toml"
-    path.write_text(path.read_text().replace("median = 13, log_sd", "median = 14, log_sd"))
+    path.write_text(path.read_text().replace(*change))
     with pytest.raises(CartsimError, match="another fit"):
         sbc.run_sbc(tmp_path / "fit", replicates=2, out=tmp_path / "a", workers=1, say=lambda text: None)
 
 
 def test_a_replicate_without_ranks_is_counted():
     fine = sbc.Finished(0, "A", "fine", True, "", {"x": 3, "y": 12}, {"x": 0.2, "y": 0.6})
-    lost = sbc.Finished(1, "A", "not solved at the truth", False, "", {}, {})
-    found = sbc.calibrate([fine, replace(fine, number=2, passed=False), lost])
-    assert (found.unsolved, found.missed, len(found.table)) == (1, 1, 2)
+    lost = [sbc.Finished(1, "A", why, False, "", {}, {}) for why in (sbc.UNSOLVED, sbc.TOO_SHORT)]
+    found = sbc.calibrate([fine, replace(fine, number=2, passed=False), *lost])
+    assert found.lost == {sbc.UNSOLVED: 1, sbc.TOO_SHORT: 1}
+    assert (found.missed, len(found.table)) == (1, 2)
+    assert "1 not solved at their truth" in found.summary()[0]
 
 
 def test_posteriors_that_are_too_narrow_are_rejected():
