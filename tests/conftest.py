@@ -10,20 +10,6 @@ import pytest
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-# Tests that solve the same models go to the same worker, so that no kernel is compiled twice.
-WORKER_OF = {
-    **dict.fromkeys(("test_simulate", "solve", "regimen", "benchmarks"), "models"),
-    "test_examples": "examples",
-}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        folder = item.path.parent.name
-        place = item.path.stem if folder == "tests" else folder
-        item.add_marker(pytest.mark.xdist_group(WORKER_OF.get(place, place)))
-
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
