@@ -43,9 +43,11 @@ def _fits(contents: ReportContents) -> Iterator[Plate]:
         return
     missed = contents.gates[~contents.gates["passed"].astype(bool)]
     remarks = {str(subject): "gate missed" for subject in missed["subject"]}
+    drawn = set(contents.bands["subject"].astype(str))  # a population has no curve of its own
+    subjects = [subject for subject in contents.subjects if subject in drawn]
     for output in dict.fromkeys(contents.observations["output"]):
-        for first in range(0, len(contents.subjects), PAGE):
-            group = contents.subjects[first : first + PAGE]
+        for first in range(0, len(subjects), PAGE):
+            group = subjects[first : first + PAGE]
             yield Plate(
                 name=f"fits_{stem(output)}_{first // PAGE + 1:02d}",
                 section="fits",

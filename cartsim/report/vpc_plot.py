@@ -58,6 +58,9 @@ def vpc_plot(
             grid[0, column].set_title(str(stratum))
     _value_axis(grid[0, 0], tables, show_observations)
     grid[0, 0].set_ylabel(("Prediction-corrected\n" if checked.corrected else "") + labelled(output, unit))
+    shares = tables["censored"][["observed", "simulated_upper"]].to_numpy()
+    grid[1, 0].set_ylim(-3.0, max(40.0, 1.08 * shares.max()))  # one axis for all columns
+    plain(grid[1, 0].yaxis, 4)
     grid[1, 0].set_ylabel("Censored, %")
     keys = _keys(tables, show_observations, checked.corrected)
     figure.legend(handles=[*keys, *compressed_key(end)], loc="outside lower left", ncols=3)
@@ -105,8 +108,6 @@ def _censored(axes: Axes, table: DataFrame) -> None:
         axes.plot(rows["time"], rows["simulated_median"], color=tint, lw=0.9)
         style = "-" if side == "below" else STYLES[5.0]
         axes.plot(rows["time"], rows["observed"], color=INK, lw=1.4, ls=style, marker="o", ms=3.2)
-    axes.set_ylim(-3.0, max(40.0, 1.08 * table[["observed", "simulated_upper"]].to_numpy().max()))
-    plain(axes.yaxis, 4)
 
 
 def _value_axis(axes: Axes, tables: dict[str, DataFrame], show_observations: bool) -> None:

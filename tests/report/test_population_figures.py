@@ -53,6 +53,17 @@ def test_each_stratum_has_its_column_and_the_limit_its_line(table, replicates):
     png(figure)
 
 
+def test_no_share_of_any_stratum_is_cut_off(table, replicates):
+    """The first column's shares reach far above the last one's."""
+    late = table["time"] > 30.0
+    stratum = np.where(late, "B", "A")  # most samples of the first days are below the limit
+    found = vpc(table.assign(stratum=stratum), replicates)
+    top = found.censored.groupby("stratum")["simulated_upper"].max()
+    assert top["A"] > top["B"] + 5.0
+    figure = vpc_plot(found, output=OUTPUT, unit=UNIT)
+    assert all(axes.get_ylim()[1] > found.censored["simulated_upper"].max() for axes in figure.axes[2:])
+
+
 def test_no_percentile_is_drawn_below_the_limit(table, replicates):
     prediction = stein.stein(stein.MEDIAN[None], table["time"].to_numpy())[0]
     edges = np.array([0.0, 6.0, 20.0, 100.0, 366.0])

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from cartsim.errors import CartsimError, ConfigError, FitError
+from cartsim.report.plates import plates
+from cartsim.study.contents import report_contents
 from cartsim.study.diagnose import DiagnoseOptions, run_diagnose
 from cartsim.study.plan import plan_of
 from cartsim.study.run import RunOptions, run_fit
@@ -73,6 +75,12 @@ def test_a_short_chain_misses_its_gates_and_says_so(outcome):
 def test_the_report_is_written(outcome):
     page = (outcome[0].folder / "report.html").read_text()
     assert "omega_tmax" in page
+
+
+def test_only_patients_have_a_panel_with_a_curve(outcome):
+    (sheet,) = [p for p in plates(report_contents(outcome[0].result)) if p.section == "fits"]
+    titles = [axes.get_title(loc="left").split()[0] for axes in sheet.draw().axes if axes.get_visible()]
+    assert titles == ["P1", "P2", "P3", "P4"]
 
 
 def test_the_checks_of_a_run_are_written_and_the_command_finds_the_same(outcome):
