@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 ALPHAS = (0.8, 1.25)
-# Distance per doubling of alpha from which a posterior follows (same paper); a normal posterior's mean then
-# moves by 0.2 sd.
+# Our own choice: about 0.2 sd of shift a doubling of the power; the paper's threshold was not at hand.
 SENSITIVE = 0.05
 CONFLICT, WEAK, FINE = "prior-data conflict", "weak likelihood", "-"
 
