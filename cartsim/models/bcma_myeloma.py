@@ -1,16 +1,19 @@
-"""BCMA CAR-T cells, cytokine release, drugs and myeloma in one model: this project's own, composed of published parts.
+"""BCMA CAR-T cells, cytokine release, drugs and myeloma in one model, our own, made of published parts.
 
-CAR-T phenotypes (Kirouac 2023 structure) divide on antigen and IL-15; they kill myeloma by effector-to-target ratio;
-their contact with antigen drives IFN-gamma, macrophages, IL-6, IL-8, IL-10, CRP and fever (the cytokine sheet's chain);
-tocilizumab blocks IL-6 signalling and its clearance; M-protein, free light chain and soluble BCMA follow burden with
-their own lags (Kim 2007); BCMA-low cells may escape. The parts are in `cartsim/models/blocks`.
+CAR-T phenotypes (Kirouac 2023 structure) divide on antigen and IL-15; they kill myeloma by effector-to-
+target ratio; their contact with antigen drives IFN-gamma, macrophages, IL-6, IL-8, IL-10, CRP and fever
+(the cytokine sheet's chain); tocilizumab blocks IL-6 signalling and its clearance; M-protein, free light
+chain and soluble BCMA follow burden with their own lags (Kim 2007); BCMA-low cells may escape. The parts
+are in `cartsim/models/blocks`.
 
-Own additions, switchable or in the open: the IL-15 window on division, refractory macrophages and tolerant effectors,
-soluble BCMA as a decoy, exhaustion, Tregs. Parameters marked "set by hand" were calibrated on class summaries: that a
-class criterion is met says that the structure can meet it, not that the model is validated. Products are scenarios
-(`fast` ide-cel-like, `slow` cilta-cel-like, `local` the six-patient trial); their spreads are the priors.
+Own additions, switchable or in the open: the IL-15 window on division, refractory macrophages and tolerant
+effectors, soluble BCMA as a decoy, exhaustion, Tregs. Parameters marked "set by hand" were calibrated on
+class summaries: that a class criterion is met says that the structure can meet it, not that the model is
+validated. Products are scenarios (`fast` ide-cel-like, `slow` cilta-cel-like, `local` the six-patient
+trial); their spreads are the priors.
 
-PCR measures the share of DNA that carries the CAR, flow cytometry the concentration: one scale never links them.
+PCR measures the share of DNA that carries the CAR, flow cytometry the concentration: one scale never links
+them.
 """
 
 from cartsim.models.blocks import (
@@ -52,7 +55,7 @@ PARAMETERS = (
            by_hand("Singh 2021 0.34, Kirouac 2023 0.94, Kimmel 2021 1.15")),
     varies("killing_half", "cells/uL", "effectors at half-maximal killing, little myeloma", 33.0, 0.8,
            by_hand("Kimmel 2021 4, Kirouac 2023 0.6-300")),
-    fixed("killing_burden", "cells", "burden that doubles killing_half", 1.5e11, by_hand("burden and response")),
+    fixed("killing_burden", "cells", "burden that doubles killing_half", 1.5e11, by_hand("response")),
     fixed("kill_effector_1", "1", "killing by effector_1 over effector_2", 0.3, by_hand("less cytotoxic")),
     fixed("kill_infused", "1", "killing by infused cells over effector_2", 0.1, by_hand("resting")),
     fixed("kill_exhausted", "1", "killing by exhausted cells over effector_2", 0.05, by_hand("hypothesis")),
@@ -67,7 +70,7 @@ PARAMETERS = (
            by_hand("day-1 fever of ide-cel")),
     fixed("signal_effector_2", "1", "activation by effector_2 over a fresh effector", 0.004,
           by_hand("0.02 already moves the IFN-gamma peak away from CRS")),
-    varies("signal_half", "cells", "burden at half-maximal activation", 8.3e11, 0.5, assumed("sheet section 8")),
+    varies("signal_half", "cells", "burden at half-maximal activation", 8.3e11, 0.5, assumed("sheet 8")),
     *cytokine_release.PARAMETERS,
     *tocilizumab.PARAMETERS,
     *dexamethasone.PARAMETERS,
@@ -78,7 +81,7 @@ PARAMETERS = (
     varies("transgene_scale", "copies/ug", "transgene were every host T cell CAR-positive", 1.3e6, 0.4,
            car_t_phenotypes.FANDREI.at("13,000 (ide-cel), 1,700 (cilta-cel) copies/ug per % of CD3")),
     fixed("marrow_half", "cells", "burden that fills half of the marrow", 1e12, assumed("as the prototype")),
-    fixed("hazard_background", "1/day", "hazard of death without myeloma", 1.5e-4, by_hand("OS at 12 months")),
+    fixed("hazard_background", "1/day", "hazard of death without myeloma", 1.5e-4, by_hand("12-month OS")),
     varies("hazard_burden", "1/day", "hazard of death per 1e12 myeloma cells", 9e-4, 0.5,
            by_hand("OS at 12 months")),
 )  # fmt: skip

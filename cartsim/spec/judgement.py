@@ -108,10 +108,14 @@ def take_kernel(model: Model, layout: Layout) -> str:
     for n, state in enumerate(model.states):
         offset = n * layout.lanes
         body.append(f"value = w[{slot['NEXT'] + offset} + lane]")
+        target = f"w[{slot['STATE'] + offset} + lane]"
         if state.positive:
             body.append("clipped += 1.0 if good & (value < 0.0) else 0.0")
-            body.append(f"value = 0.0 if value < {number(state.extinct_below)} else value")
-        target = f"w[{slot['STATE'] + offset} + lane]"
+            body.append("value = 0.0 if value < 0.0 else value")
+        if state.extinct_below > 0.0:
+            # Only what falls dies out: cells that an inflow brings up from nothing stay.
+            dying = f"(value < {number(state.extinct_below)}) & (value < {target})"
+            body.append(f"value = 0.0 if {dying} else value")
         body.append(f"{target} = value if good else {target}")
     body.append(f"w[{slot['CLIPPED']} + lane] = clipped")
     body.append(f"w[{slot['TIME']} + lane] = w[{slot['NOW']} + lane]")

@@ -47,10 +47,10 @@ class State:
     """One dynamic variable.
 
     `initial` is its start unless the model's `initial(p)` names it; `scale` is the size below which it no
-    longer matters (absolute tolerance = rtol × scale); `positive` forbids values below zero; below
-    `extinct_below` it is set to zero; `dosed` allows an infusion with a duration into it. `multiplies` says
-    whether it can regrow from far below its scale, and is then solved to a relative tolerance there; unless
-    declared, the equations tell (`cartsim.spec.growth`).
+    longer matters (absolute tolerance = rtol × scale); `positive` forbids values below zero; falling below
+    `extinct_below` it is set to zero (rising through it is not); `dosed` allows an infusion with a duration
+    into it. `multiplies` says whether it can regrow from far below its scale, and is then solved to a
+    relative tolerance there; unless declared, the equations tell (`cartsim.spec.growth`).
     """
 
     name: str

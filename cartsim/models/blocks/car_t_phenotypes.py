@@ -1,9 +1,10 @@
-"""CAR-T cells by phenotype, host lymphocytes and Tregs: what expansion, contraction and persistence come from.
+"""CAR-T cells by phenotype, host lymphocytes and Tregs: where expansion, contraction, persistence come from.
 
-Memory, effector and exhausted cells regulated by antigen (structure of Kirouac 2023); division needs antigen AND the
-IL-15 window that lymphodepletion opens and recovering lymphocytes close (Kimmel 2021; ours in this form). Infused
-cells that do not engraft are a state of their own. Memory cells that meet antigen divide only after a delay
-(priming), the lag of a product rich in memory cells. The Treg brake is this project's hypothesis, off by default.
+Memory, effector and exhausted cells regulated by antigen (structure of Kirouac 2023); division needs
+antigen AND the IL-15 window that lymphodepletion opens and recovering lymphocytes close (Kimmel 2021; ours
+in this form). Infused cells that do not engraft are a state of their own. Memory cells that meet antigen
+divide only after a delay (priming), the lag of a product rich in memory cells. The Treg brake is this
+project's hypothesis, off by default.
 """
 
 from cartsim.models.blocks.declare import by_hand, fixed, varies
@@ -53,13 +54,15 @@ PARAMETERS = (
     varies("il15_effector", "1/day", "effector_2 division in the IL-15 window", 0.10, 0.3, by_hand("Tmax")),
     varies("effector_death", "1/day", "death of effector_2", 0.2, 0.2,
            by_hand("half-life of the early decline; Stein 2019 0.16, Kirouac 2023 0.44")),
+    fixed("withdrawal", "1", "extra death of effector_2 without antigen, over effector_death", 0.5,
+          by_hand("14-fold contraction from day 14 to 30, Fandrei 2024 ide-cel counts")),
     varies("exhaustion_rate", "1/day", "effector_2 exhausted at high burden", 0.06, 0.8,
            KIROUAC.at("kex 0.11-0.36; QSPIO-TNBC 0.1")),
     fixed("exhaustion_half", "cells", "burden at half-maximal exhaustion", 1e12, by_hand("hypothesis")),
     varies("exhausted_death", "1/day", "death of exhausted cells", 0.06, 0.3, KIROUAC.at("PR and NR sets")),
     varies("memory_death", "1/day", "death of memory cells", 0.024, 0.5, by_hand("late half-life 24-36 d")),
     varies("crowding", "cells/uL", "CAR-T cells that halve division", 1000.0, 0.6, by_hand("CV of Cmax")),
-    varies("antigen_half", "cells", "burden at half-maximal antigen drive", 3e10, 0.8, by_hand("sheet 1.85e10")),
+    varies("antigen_half", "cells", "burden at half-maximal antigen drive", 3e10, 0.8, by_hand("1.85e10")),
     varies("lymphocyte_recovery", "1/day", "recovery of host lymphocytes", 0.15, 0.4,
            KIMMEL.at("0.17; Fandrei 2024 day-7 CD3 gives 0.10 for cilta-cel")),
     varies("lymphocytes_start", "1", "host lymphocytes at the start, over normal", 0.05, 0.4,
@@ -123,7 +126,7 @@ def rhs(y, p, *, burden, antigen_access, refractory):
         primed=activated - p.priming * y.primed,
         effector_1=starting + (dividing - p.differentiation) * y.effector_1,
         effector_2=p.differentiation * y.effector_1
-        + (surviving - p.effector_death) * y.effector_2
+        + (surviving - p.effector_death * (1.0 + p.withdrawal * (1.0 - antigen))) * y.effector_2
         - exhausting
         - returning,
         exhausted=exhausting - p.exhausted_death * y.exhausted,

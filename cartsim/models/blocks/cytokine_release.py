@@ -1,10 +1,10 @@
 """Cytokine release: CAR-T activation to IFN-gamma, macrophages, IL-6, IL-8, IL-10, CRP and fever.
 
-The sheet's chain (activation, IFN-gamma, macrophages, cytokines; IL-10 brakes; receptor-mediated IL-6 clearance
-that tocilizumab blocks, so that measured IL-6 rises while signalling falls) with three additions of this project:
-activated macrophages become refractory for weeks, their activation is cooperative in IFN-gamma, and fever follows
-IL-6 signalling with a tissue delay. With `hill=1`, a refractory pool that empties at once and no delay it is the
-sheet's own model.
+The sheet's chain (activation, IFN-gamma, macrophages, cytokines; IL-10 brakes; receptor-mediated IL-6
+clearance that tocilizumab blocks, so that measured IL-6 rises while signalling falls) with three additions
+of this project: activated macrophages become refractory for weeks, their activation is cooperative in IFN-
+gamma, and fever follows IL-6 signalling with a tissue delay. With `hill=1`, a refractory pool that empties
+at once and no delay it is the sheet's own model.
 """
 
 from cartsim.models.blocks.declare import by_hand, fixed, varies
@@ -53,7 +53,7 @@ PARAMETERS = (
           assumed("sheet section 8, UNVERIFIED there")),
     fixed("il6_autocrine_half", "pg/mL", "IL-6 at half that gain", 200.0, assumed("sheet section 8")),
     varies("il6_gain", "pg/mL/day", "IL-6 production of all macrophages", 13_000.0, 0.86,
-           by_hand("sheet 6,900; raised for IL-6 of 100-300 pg/mL and CRP of 100-125 mg/L; own 0.5, shared 0.7")),
+           by_hand("sheet 6,900; raised for IL-6 of 100-300 pg/mL and CRP of 100-125 mg/L; sd 0.5, shared 0.7")),
     varies("il6_linear", "1/day", "IL-6 elimination that needs no receptor", 4.8, 0.3, ZHANG.at(SPLIT)),
     varies("il6_receptor", "1/day", "IL-6 elimination through its receptor", 14.3, 0.3, ZHANG.at(SPLIT)),
     varies("il6_start", "pg/mL", "IL-6 at baseline", 3.1, 0.4, CD22.at("day <= 0")),
@@ -76,7 +76,7 @@ PARAMETERS = (
     varies("fever_macrophage", "degC", "fever that needs no IL-6", 0.6, 0.3,
            assumed("sheet section 8, split UNVERIFIED")),
     varies("fever_il6", "degC", "fever at full IL-6 signalling", 2.2, 0.1, CD22.at("CRS in about 83 %")),
-    varies("fever_half", "pg/mL", "IL-6 at half-maximal fever", 26.0, 0.4, CD22.at("grade-1 lower quartile 25")),
+    varies("fever_half", "pg/mL", "IL-6 at half-maximal fever", 26.0, 0.4, CD22.at("grade 1, lower quartile")),
     fixed("fever_delay", "1/day", "tissue delay of IL-6 before fever", 2.0,
           assumed("12 h, the upper end of the 6-12 h that fever needs to fall after tocilizumab")),
 )  # fmt: skip
@@ -123,7 +123,8 @@ def rhs(y, p, *, drive, occupancy, suppression, il1_block=0.0, order=2):
     set_point = p.temperature_start + p.fever_macrophage * ready * y.macrophage + fever
     return dict(
         activation=p.activation_rate * (drive - y.activation),
-        ifng=p.ifng_loss * (p.ifng_start - y.ifng) + p.ifng_gain * p.ifng_loss * y.activation * active * braked,
+        ifng=p.ifng_loss * (p.ifng_start - y.ifng)
+        + p.ifng_gain * p.ifng_loss * y.activation * active * braked,
         macrophage=waking - p.macrophage_loss * y.macrophage,
         refractory=p.macrophage_loss * y.macrophage - p.refractory_recovery * y.refractory,
         il6=p.il6_start * (p.il6_linear + p.il6_receptor)

@@ -4,7 +4,6 @@ from cartsim.spec.model import Parameter, Source, assumed
 from cartsim.spec.priors import Fixed, LogNormal
 
 
-
 def varies(name: str, unit: str, meaning: str, median: float, log_sd: float, source: Source) -> Parameter:
     """A parameter that differs between patients: log-normal, `median` in its unit."""
     return Parameter(name, unit, meaning, LogNormal(median, log_sd), source)

@@ -1,4 +1,4 @@
-"""What the laboratory sees of myeloma: M-protein, free light chain and soluble BCMA, each with its own lag."""
+"""What the laboratory sees of myeloma: M-protein, free light chain and soluble BCMA, each with its lag."""
 
 from cartsim.models.blocks.declare import by_hand, fixed, varies
 from cartsim.spec.model import Source, State, assumed
@@ -18,15 +18,15 @@ PARAMETERS = (
     fixed("iga", "1", "1 where the M-protein is IgA, which the FcRn receptor does not save", 0.0,
           assumed("IgG unless said; about 20 % are IgA")),
     fixed("igg_internalised", "1/day", "IgG taken up by cells", 0.18, KIM),
-    fixed("igg_recycled", "mg/mL/day", "most IgG that FcRn can return", 3.5, KIM.at("147 mg/kg/d in 42 mL/kg")),
+    fixed("igg_recycled", "mg/mL/day", "most IgG that FcRn can return", 3.5, KIM.at("147 mg/kg/d, 42 mL/kg")),
     fixed("igg_half", "mg/mL", "IgG at half of that return", 21.0, KIM),
     fixed("igg_normal", "mg/mL", "normal IgG, suppressed by myeloma", 3.0, by_hand("immunoparesis")),
-    fixed("igg_pools", "1", "body over plasma IgG", 2.2, assumed("gives the 21 d of textbooks at normal IgG")),
+    fixed("igg_pools", "1", "body over plasma IgG", 2.2, assumed("gives the textbook 21 d at normal IgG")),
     fixed("iga_loss", "1/day", "IgA elimination", 0.1155, assumed("half-life 6 d, UNVERIFIED in the sheet")),
     varies("flc_start", "mg/L", "involved free light chain above normal at infusion", 150.0, 0.8,
            by_hand("typical of the trials")),
     fixed("flc_normal", "mg/L", "normal free light chain", 15.0, by_hand("middle of the normal range")),
-    fixed("flc_loss", "1/day", "free light chain elimination", 4.0, assumed("kappa 5.5, lambda 3.7 (wikilite)")),
+    fixed("flc_loss", "1/day", "free light chain elimination", 4.0, assumed("kappa 5.5, lambda 3.7")),
     varies("sbcma_normal", "ng/mL", "soluble BCMA of normal plasma cells", 2.5, 0.3,
            by_hand("lower quartile of Fandrei 2024, day 30 to 100")),
     varies("sbcma_per_burden", "ng/mL", "soluble BCMA at 1e12 myeloma cells", 150.0, 1.2,
@@ -65,6 +65,5 @@ def rhs(y, p, *, relative, bcma_positive):
     return dict(
         m_protein=made * relative - m_protein_loss(y.m_protein, p) * y.m_protein,
         free_light_chain=p.flc_loss * (p.flc_normal + p.flc_start * relative - y.free_light_chain),
-        sbcma=p.sbcma_loss
-        * (p.sbcma_normal + p.sbcma_per_burden * bcma_positive / BURDEN - y.sbcma),
+        sbcma=p.sbcma_loss * (p.sbcma_normal + p.sbcma_per_burden * bcma_positive / BURDEN - y.sbcma),
     )
