@@ -49,7 +49,7 @@ def tocilizumab_rule(
     above: float,
     *,
     weight: float,
-    watch: str = "fever",
+    watch: str = "temperature",
     delay: float = 12 * HOUR,
     at_most: int = 1,
     repeat_after: float = TOCI_INTERVAL,
@@ -59,8 +59,8 @@ def tocilizumab_rule(
 ) -> Rule:
     """Tocilizumab `delay` days after `watch` goes above a limit, again if it still is `repeat_after` a dose.
 
-    Watch `fever` (degC), or signalling IL-6 (`il6_signal`, pg/mL) at the value where the surrogate map gives
-    the grade that the protocol treats.
+    Watch `temperature` (degC), or signalling IL-6 (`il6_signal`, pg/mL) at the value where the surrogate map
+    gives the grade that the protocol treats.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def dexamethasone(
 def dexamethasone_rule(
     above: float,
     *,
-    watch: str = "fever",
+    watch: str = "temperature",
     delay: float = 1.0,
     mg: float = 10.0,
     every: float = 12 * HOUR,

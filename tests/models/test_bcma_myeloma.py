@@ -51,24 +51,21 @@ def test_trajectories_agree_with_scipy(scenario, dose):
 
 def test_without_cells_cytokines_stay_at_baseline_and_myeloma_grows():
     run = course(regimen=Regimen())
-    for output in ("ifng_serum", "il6_serum", "il8_serum", "il10_serum", "crp_serum", "fever"):
+    for output in ("ifng", "il6", "il8", "il10", "crp", "temperature"):
         values = run.output(output)[0]
         assert np.abs(values / values[0] - 1.0).max() < 1e-6, output
-    assert np.all(np.diff(run.output("m_protein_serum")[0]) > 0.0)
+    assert np.all(np.diff(run.output("m_protein")[0]) > 0.0)
     assert np.all(run.output("car_t")[0] == 0.0)
 
 
 def test_the_chain_runs_cells_interferon_il6_fever_crp_and_burden_falls(fast):
     day = {name: GRID[fast.output(name)[0].argmax()] for name in fast.output_names}
-    assert day["ifng_serum"] <= day["il6_serum"] <= day["crp_serum"]
-    assert fast.output("fever")[0].max() > 38.5
+    assert day["ifng"] <= day["il6"] <= day["crp"]
+    assert fast.output("temperature")[0].max() > 38.5
     assert 7.0 < day["car_t"] < 16.0
     assert fast.output("burden")[0][-1] < 1e-2 * fast.output("burden")[0][0]
-    fall = {
-        name: fast.output(name)[0][120] / fast.output(name)[0][0]
-        for name in ("sbcma_serum", "m_protein_serum")
-    }
-    assert fall["sbcma_serum"] < 0.2 < fall["m_protein_serum"], "soluble BCMA within days, M-protein lags"
+    fall = {name: fast.output(name)[0][120] / fast.output(name)[0][0] for name in ("sbcma", "m_protein")}
+    assert fall["sbcma"] < 0.2 < fall["m_protein"], "soluble BCMA within days, M-protein lags"
 
 
 def test_labels_are_no_cells_of_their_own(fast):
@@ -82,10 +79,10 @@ def test_labels_are_no_cells_of_their_own(fast):
 def test_tocilizumab_raises_measured_il6_cools_and_leaves_the_cells_alone(fast):
     treated = course(regimen=Regimen((Dose(450e6), tocilizumab(1.0, weight=70.0))))
     later = (GRID > 1.5) & (GRID < 4.0)
-    assert np.all(treated.output("il6_serum")[0][later] > 1.5 * fast.output("il6_serum")[0][later])
+    assert np.all(treated.output("il6")[0][later] > 1.5 * fast.output("il6")[0][later])
     assert np.all(treated.output("il6_signal")[0][later] < 0.2 * fast.output("il6_signal")[0][later])
-    assert np.all(treated.output("fever")[0][later] < fast.output("fever")[0][later])
-    assert np.all(treated.output("crp_serum")[0][later] < fast.output("crp_serum")[0][later])
+    assert np.all(treated.output("temperature")[0][later] < fast.output("temperature")[0][later])
+    assert np.all(treated.output("crp")[0][later] < fast.output("crp")[0][later])
     assert np.allclose(treated.output("car_t")[0], fast.output("car_t")[0], rtol=0.05)
 
 
@@ -93,7 +90,7 @@ def test_a_rule_gives_tocilizumab_at_fever_inside_the_solver():
     rule = tocilizumab_rule(38.5, weight=70.0)
     run = course(regimen=Regimen((Dose(450e6),), (rule,)))
     ((name, day),) = run.firings[0]
-    before = np.interp(day, GRID, run.output("fever")[0])
+    before = np.interp(day, GRID, run.output("temperature")[0])
     assert name == "tocilizumab"
     assert before == pytest.approx(38.5, abs=0.05)
     amount = run.state("toci_central")[0]

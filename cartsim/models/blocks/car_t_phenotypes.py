@@ -62,7 +62,7 @@ PARAMETERS = (
     varies("exhausted_death", "1/day", "death of exhausted cells", 0.06, 0.3, KIROUAC.at("PR and NR sets")),
     varies("memory_death", "1/day", "death of memory cells", 0.024, 0.5, by_hand("late half-life 24-36 d")),
     varies("crowding", "cells/uL", "CAR-T cells that halve division", 1000.0, 0.6, by_hand("CV of Cmax")),
-    varies("antigen_half", "cells", "burden at half-maximal antigen drive", 3e10, 0.8, by_hand("1.85e10")),
+    varies("antigen_half", "cells", "burden at half the antigen drive", 2e10, 0.8, assumed("sheet 1.85e10")),
     varies("lymphocyte_recovery", "1/day", "recovery of host lymphocytes", 0.15, 0.4,
            KIMMEL.at("0.17; Fandrei 2024 day-7 CD3 gives 0.10 for cilta-cel")),
     varies("lymphocytes_start", "1", "host lymphocytes at the start, over normal", 0.05, 0.4,

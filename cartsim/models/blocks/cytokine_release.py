@@ -20,15 +20,18 @@ MINUCCI = Source("Minucci et al. 2024", doi="10.3389/fsysb.2024.1380018", popula
 ZHANG = Source("Zhang et al. 2022", population="33 patients given tocilizumab for CRS")
 SPLIT = "total 19.1 per day (Dobreva 2021), split so that blocked clearance gives a 4-fold rise"
 
+# Fed by CAR-T cells and cleared: the loop through IL-6 cannot make them out of nothing.
 STATES = (
-    State("activation", "cells/uL", "activated CAR-T signal, delayed", scale=1e-2),
-    State("ifng", "pg/mL", "interferon gamma in serum", initial=11.0),
-    State("macrophage", "1", "share of macrophages that are activated", scale=1e-3),
-    State("refractory", "1", "share of macrophages that no longer respond", scale=1e-3),
-    State("il6", "pg/mL", "interleukin 6 in serum", initial=3.1),
-    State("il6_tissue", "pg/mL", "signalling interleukin 6 where fever arises", initial=3.1),
-    State("il8", "pg/mL", "interleukin 8 in serum", initial=15.0),
-    State("il10", "pg/mL", "interleukin 10 in serum", initial=1.35, scale=0.1),
+    State("activation", "cells/uL", "activated CAR-T signal, delayed", scale=1e-2, multiplies=False),
+    State("ifng", "pg/mL", "interferon gamma in serum", initial=11.0, multiplies=False),
+    State("macrophage", "1", "share of macrophages that are activated", scale=1e-3, multiplies=False),
+    State("refractory", "1", "share of macrophages that no longer respond", scale=1e-3, multiplies=False),
+    State("il6", "pg/mL", "interleukin 6 in serum", initial=3.1, multiplies=False),
+    State(
+        "il6_tissue", "pg/mL", "signalling interleukin 6 where fever arises", initial=3.1, multiplies=False
+    ),
+    State("il8", "pg/mL", "interleukin 8 in serum", initial=15.0, multiplies=False),
+    State("il10", "pg/mL", "interleukin 10 in serum", initial=1.35, scale=0.1, multiplies=False),
     State("crp", "mg/L", "C-reactive protein", initial=8.6, scale=0.1),
     State("temperature", "degC", "body temperature, daily maximum", initial=36.8, scale=0.1),
 )
@@ -53,7 +56,7 @@ PARAMETERS = (
           assumed("sheet section 8, UNVERIFIED there")),
     fixed("il6_autocrine_half", "pg/mL", "IL-6 at half that gain", 200.0, assumed("sheet section 8")),
     varies("il6_gain", "pg/mL/day", "IL-6 production of all macrophages", 13_000.0, 0.86,
-           by_hand("sheet 6,900; raised for IL-6 of 100-300 pg/mL and CRP of 100-125 mg/L; sd 0.5, shared 0.7")),
+           by_hand("sheet 6,900; raised for IL-6 of 100-300 and CRP of 100-125; sd 0.5, shared 0.7")),
     varies("il6_linear", "1/day", "IL-6 elimination that needs no receptor", 4.8, 0.3, ZHANG.at(SPLIT)),
     varies("il6_receptor", "1/day", "IL-6 elimination through its receptor", 14.3, 0.3, ZHANG.at(SPLIT)),
     varies("il6_start", "pg/mL", "IL-6 at baseline", 3.1, 0.4, CD22.at("day <= 0")),
@@ -76,7 +79,7 @@ PARAMETERS = (
     varies("fever_macrophage", "degC", "fever that needs no IL-6", 0.6, 0.3,
            assumed("sheet section 8, split UNVERIFIED")),
     varies("fever_il6", "degC", "fever at full IL-6 signalling", 2.2, 0.1, CD22.at("CRS in about 83 %")),
-    varies("fever_half", "pg/mL", "IL-6 at half-maximal fever", 26.0, 0.4, CD22.at("grade 1, lower quartile")),
+    varies("fever_half", "pg/mL", "IL-6 at half-maximal fever", 26.0, 0.4, CD22.at("grade 1, quartile")),
     fixed("fever_delay", "1/day", "tissue delay of IL-6 before fever", 2.0,
           assumed("12 h, the upper end of the 6-12 h that fever needs to fall after tocilizumab")),
 )  # fmt: skip
