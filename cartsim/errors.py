@@ -57,6 +57,19 @@ class UnitError(CartsimError):
     """A unit that is unknown, or a conversion between units of different kinds."""
 
 
+class EndpointError(CartsimError):
+    """Values from which no endpoint can be read; carries every fault at once as (name, what) in `faults`."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  {name}: {what}" for name, what in self.faults)
+        count = len(self.faults)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the values of an endpoint\n{lines}")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.faults,)  # so that it travels back from a worker process
+
+
 @dataclass(frozen=True)
 class Finding:
     """One fault of an input table, located as a spreadsheet shows it.
