@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cartsim.data.dataset import Dataset
 from cartsim.errors import FitError
+from cartsim.infer.choice import choose
 from cartsim.infer.settings import Gates, SamplerSettings
 from cartsim.kernels.methods import Method
 from cartsim.models import load_model
@@ -32,6 +33,8 @@ def fit(
     errors: Mapping[str, ErrorModel] | None = None,
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
+    free: Sequence[str] | None = None,
+    scenario: str | None = None,
     after_day: float | None = None,
     population: PopulationPlan | None = None,
     method: Method | None = None,
@@ -54,6 +57,8 @@ def fit(
     errors : output name -> error model; by default log-normal for every output that is modelled and measured
     priors : parameter name -> prior instead of the model's own
     fixed : parameter name -> value, not estimated
+    free : the only parameters to estimate beside those with a prior here; all others are held
+    scenario : of the model, whose values are held and round which its own priors are centred
     after_day : samples up to this day are shown but not fitted (those taken before the infusion)
     population : spreads, shared parameters, covariates and assay scales of a population fit; then `workers`
         are threads and the first of the result's patients is the population itself
@@ -75,12 +80,13 @@ def fit(
     reference = model if isinstance(model, Model) else str(model)
     loaded = model if isinstance(model, Model) else load_model(reference)
     errors = errors or {name: LogNormalError() for name in loaded.output_names if name in dataset.outputs}
+    priors, fixed = choose(loaded, priors or {}, fixed or {}, free=free, scenario=scenario)
     plan = Plan(
         reference if workers == 1 or isinstance(reference, str) else _named(loaded),
         errors,
         seed,
-        dict(priors or {}),
-        dict(fixed or {}),
+        priors,
+        fixed,
         method,
         after_day,
         sampler or (SamplerSettings() if population is None else SamplerSettings(**POPULATION_SAMPLER)),

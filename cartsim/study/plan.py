@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from cartsim.data.dataset import Dataset
 from cartsim.errors import CartsimError, ConfigError, FitError
 from cartsim.infer.assemble import make_problems
+from cartsim.infer.choice import choose
 from cartsim.infer.population import Population
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.infer.settings import Gates, MoveMix, SamplerSettings
@@ -149,7 +150,10 @@ def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> 
         raise ConfigError(str(folder / FILE), faults)
     seed = settings.seed if seed is None else seed
     after = settings.data.after_day
-    held = dict(settings.fixed)
+    try:
+        priors, held = choose(model, priors, settings.fixed, free=settings.free, scenario=settings.scenario)
+    except CartsimError as error:
+        raise ConfigError(str(folder / FILE), [("free", str(error))]) from None
     return Plan(reference, errors, seed, priors, held, method, after, sampler, gates, population)
 
 

@@ -98,6 +98,8 @@ class FitSettings(Strict):
     data: DataSettings
     priors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     fixed: dict[str, Annotated[float, Field(strict=False)]] = Field(default_factory=dict)
+    free: Annotated[list[str], Field(min_length=1)] | None = None
+    scenario: str | None = None
     method: dict[str, dict[str, Any]] | None = None
     errors: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     sampler: dict[str, Any] = Field(default_factory=dict)
