@@ -11,7 +11,9 @@ from cartsim.errors import FitError
 from cartsim.infer.likelihood import OwnLikelihood
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.observe.error_models import ErrorModel
+from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import EventTable
+from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
 from cartsim.spec.priors import Fixed
@@ -19,7 +21,6 @@ from cartsim.spec.priors import Fixed
 if TYPE_CHECKING:
     from cartsim.data.dataset import Dataset
     from cartsim.kernels.methods import Method
-    from cartsim.regimen.regimen import Regimen
 
 
 def make_problems(
@@ -73,12 +74,13 @@ def likelihood_problem(
     *,
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
+    regimen: Regimen | None = None,
     method: Method | None = None,
     subject: str = "own likelihood",
 ) -> Problem:
     """The fitting problem of a model under a likelihood of one's own; for `cartsim.sample_density`.
 
-    `priors` and `fixed` are as in `cartsim.fit`; the model takes no dose.
+    `priors` and `fixed` are as in `cartsim.fit`; nothing is given to the patient but the `regimen`.
     """
     from cartsim.data.dataset import ObservationArrays
 
@@ -86,7 +88,8 @@ def likelihood_problem(
     columns = (nothing, whole, nothing, whole, nothing, nothing, whole)
     arrays = ObservationArrays((subject,), model.output_names, np.array([0, 0]), *columns)
     free, held = free_parameters(model, priors, fixed)
-    return Problem(model, subject, arrays, free, {}, held, method=method, likelihood=likelihood)
+    events = None if regimen is None else events_of(model, [regimen])
+    return Problem(model, subject, arrays, free, {}, held, events, method, likelihood=likelihood)
 
 
 def _outputs(
@@ -140,9 +143,6 @@ def free_parameters(
 
 def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
     """The subject's doses; None where the model takes no dose (it starts from its own baseline)."""
-    from cartsim.regimen.doses import Dose
-    from cartsim.regimen.regimen import Regimen
-
     table = dataset.doses[dataset.doses["subject"] == subject]
     doses = [
         Dose(float(row.amount), float(row.time), float(row.duration), str(row.target or ""))
@@ -155,7 +155,5 @@ def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
 
 
 def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
-    from cartsim.regimen.regimen import events_of
-
     regimen = doses_of(model, dataset, subject)
     return None if regimen is None else events_of(model, [regimen])
