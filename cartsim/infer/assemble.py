@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cartsim.errors import FitError
+from cartsim.infer.driven import measured_inputs
 from cartsim.infer.likelihood import OwnLikelihood
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.observe.error_models import ErrorModel
@@ -19,6 +20,7 @@ from cartsim.spec.priors import Fixed
 if TYPE_CHECKING:
     from cartsim.data.dataset import Dataset
     from cartsim.kernels.methods import Method
+    from cartsim.regimen.forcing import Forcing
     from cartsim.regimen.regimen import Regimen
 
 
@@ -30,6 +32,7 @@ def make_problems(
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
     outputs: Sequence[str] | None = None,
+    inputs: Mapping[str, str] | None = None,
     method: Method | None = None,
 ) -> tuple[Problem, ...]:
     """One problem a subject, in the order of the data.
@@ -40,6 +43,7 @@ def make_problems(
     priors : parameter name -> prior instead of the model's own; `Fixed(value)` takes it out of the fit
     fixed : parameter name -> value, not estimated
     outputs : outputs to fit; by default those that have an error model and are measured
+    inputs : input of the model -> measured output that drives it and is not fitted (`infer.driven`)
 
     Raises
     ------
@@ -59,10 +63,10 @@ def make_problems(
             remedy="leave them out with dataset.subset(...)",
         )
     chosen = {name: errors[name] for name in model.output_names if name in wanted}
+    series = measured_inputs(model, dataset, inputs, fitted=chosen)
+    events = {s: _events(model, dataset, s, series[s]) for s in arrays.subjects}
     return tuple(
-        Problem(
-            model, subject, arrays.of(subject), free, chosen, fixed, _events(model, dataset, subject), method
-        )
+        Problem(model, subject, arrays.of(subject), free, chosen, fixed, events[subject], method)
         for subject in arrays.subjects
     )
 
@@ -138,8 +142,10 @@ def free_parameters(
     return tuple(free), fixed
 
 
-def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
-    """The subject's doses; None where the model takes no dose (it starts from its own baseline)."""
+def regimen_of(
+    model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...] = ()
+) -> Regimen | None:
+    """The subject's doses and the series of its inputs; None where the model takes neither."""
     from cartsim.regimen.doses import Dose
     from cartsim.regimen.regimen import Regimen
 
@@ -151,11 +157,11 @@ def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
     ]
     if not doses and model.infusion is not None and model.dose:
         doses = [Dose(model.dose)]
-    return Regimen(tuple(doses)) if doses else None
+    return Regimen(tuple(doses), inputs=series) if doses or series else None
 
 
-def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
+def _events(model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...]) -> EventTable | None:
     from cartsim.regimen.regimen import events_of
 
-    regimen = doses_of(model, dataset, subject)
+    regimen = regimen_of(model, dataset, subject, series)
     return None if regimen is None else events_of(model, [regimen])

@@ -32,6 +32,7 @@ def fit(
     errors: Mapping[str, ErrorModel] | None = None,
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
+    inputs: Mapping[str, str] | None = None,
     after_day: float | None = None,
     population: PopulationPlan | None = None,
     method: Method | None = None,
@@ -54,6 +55,7 @@ def fit(
     errors : output name -> error model; by default log-normal for every output that is modelled and measured
     priors : parameter name -> prior instead of the model's own
     fixed : parameter name -> value, not estimated
+    inputs : input of the model -> measured output that drives it, at all its days, and is not fitted
     after_day : samples up to this day are shown but not fitted (those taken before the infusion)
     population : spreads, shared parameters, covariates and assay scales of a population fit; then `workers`
         are threads and the first of the result's patients is the population itself
@@ -74,7 +76,8 @@ def fit(
     dataset = data if isinstance(data, Dataset) else read_data(data)
     reference = model if isinstance(model, Model) else str(model)
     loaded = model if isinstance(model, Model) else load_model(reference)
-    errors = errors or {name: LogNormalError() for name in loaded.output_names if name in dataset.outputs}
+    to_fit = [name for name in loaded.output_names if name not in (inputs or {}).values()]
+    errors = errors or {name: LogNormalError() for name in to_fit if name in dataset.outputs}
     plan = Plan(
         reference if workers == 1 or isinstance(reference, str) else _named(loaded),
         errors,
@@ -86,6 +89,7 @@ def fit(
         sampler or (SamplerSettings() if population is None else SamplerSettings(**POPULATION_SAMPLER)),
         gates or Gates(),
         population,
+        dict(inputs or {}),
     )
     with_samples, without = plan.subjects(dataset)
     first_look = plan.sampler.checks()[0] * plan.sampler.ensembles
