@@ -51,7 +51,7 @@ CYTOKINE = Model(
 
 
 def course(series: Forcing, day: float) -> float:
-    """The input by the definition: a straight line in the logarithm, constant outside, raised to the floor."""
+    """The input by definition: a straight line in the logarithm, constant outside, raised to the floor."""
     days, values = series.times, [max(value, FLOOR) for value in series.values]
     if day <= days[0]:
         return values[0]
