@@ -127,7 +127,9 @@ class Plan:
         """
         present = set(self.fitted(dataset).observations["subject"])
         with_samples = tuple(subject for subject in dataset.subjects if subject in present)
-        measured_inputs(self.loaded_model, dataset.subset(with_samples), self.inputs, fitted=self.errors)
+        model = self.loaded_model
+        if with_samples and (self.inputs or model.inputs):
+            measured_inputs(model, dataset.subset(with_samples), self.inputs, fitted=self.errors)
         return with_samples, tuple(subject for subject in dataset.subjects if subject not in present)
 
 

@@ -4,14 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from cartsim.cli.app import app
 from cartsim.errors import ModelError
 from cartsim.regimen.doses import BOLUS, RATE_CHANGE, Dose
 from cartsim.regimen.events import no_events
 from cartsim.regimen.forcing import Forcing
 from cartsim.regimen.regimen import Regimen, events_of
+from cartsim.regimen.rules import Rule
 from cartsim.simulate import simulate
 from cartsim.solve.batch import batch, plan_one
+from cartsim.solve.cohort import reduce_cohort
+from cartsim.solve.reductions import Peak
 from tests.driven import COUNTS, CYTOKINE, DAYS, FLOOR, METHOD, by_scipy, course
 
 REGIMEN = Regimen(inputs=(COUNTS,))
@@ -147,3 +152,28 @@ def test_events_of_equal_series_have_one_identity_and_others_another():
     identities = [events_of(CYTOKINE, [regimen]).identity for regimen in (REGIMEN, same, moved)]
     assert identities[0] == identities[1] != identities[2]
     assert same == REGIMEN
+
+
+def test_summaries_of_a_cohort_read_the_course_too():
+    table = np.tile(CYTOKINE.values, (2, 1))
+    kept = [Peak("car_t"), Peak("state_log_car_t_measured")]
+    found = reduce_cohort(CYTOKINE, table, DAYS, kept, regimen=REGIMEN, method=METHOD)
+    assert found.values[1] == pytest.approx([900.0, np.log(900.0)], rel=1e-12)
+
+
+@pytest.mark.slow  # compiles a solver that watches
+def test_a_rule_may_watch_the_course():
+    given = (Dose(3.0, target="il6"),)
+    rule = Rule("high_counts", "car_t", given, above=400.0)
+    found = simulate(CYTOKINE, times=DAYS, regimen=replace(REGIMEN, rules=(rule,)), method=METHOD)
+    ((name, day),) = found.firings[0]
+    crossing = 3.0 + 4.0 * np.log(400.0 / 4.0) / np.log(900.0 / 4.0)
+    assert (name, day) == ("high_counts", pytest.approx(crossing, rel=1e-9))
+
+
+@pytest.mark.slow  # compiles the command's kernels
+def test_the_solver_of_a_driven_model_can_be_compiled_beforehand(tmp_path):
+    path = tmp_path / "driven_cytokine.py"
+    path.write_text("from tests.driven import CYTOKINE\n\nMODEL = CYTOKINE\n")
+    answer = CliRunner().invoke(app, ["warmup", str(path)])
+    assert "driven_cytokine: ready" in answer.output
