@@ -43,7 +43,8 @@ def simulate(
     dose : amount infused at `start`, in the unit of the model's infusion state (CAR+ cells); by default the
         model's published dose; 0 for none
     regimen : a Regimen for everyone or one for each patient, instead of `dose`; its rules give more doses by
-        how each patient does, and `Trajectories.firings` says when they did
+        how each patient does, and `Trajectories.firings` says when they did; its `inputs` are the measured
+        series of a model that declares inputs
     scenario : a published scenario or parameter set of the model, by name
     method : Rodas4, Rodas5P or DormandPrince with its tolerance; by default the closed form where the model
         has one, else Rodas5P(rtol=1e-8)
@@ -109,9 +110,9 @@ def _doses(
     if regimen is None:
         amount = model.dose if dose is None else dose
         doses = Regimen.single(amount, time=start) if amount else Regimen()
-        return events_of(model, [doses])
+        return events_of(model, [doses], start=start)
     if isinstance(regimen, Regimen):
-        return events_of(model, [regimen])
+        return events_of(model, [regimen], start=start)
     if len(regimen) != count:
         raise ModelError("one regimen a patient is needed", value=len(regimen), limit=count)
-    return events_of(model, regimen)
+    return events_of(model, regimen, start=start)

@@ -17,7 +17,7 @@ def models(
         str | None, typer.Argument(help="A model's name or the path of a model file; all if left out.")
     ] = None,
 ) -> None:
-    """List the models, or show one with its states, parameters, priors and sources."""
+    """List the models, or show one with its states, inputs, parameters, priors and sources."""
     from rich.console import Console
 
     from cartsim.models import load_model, model_names
@@ -34,8 +34,10 @@ def models(
         console.print(f"published dose: {model.dose:g}, into {model.infusion}")
     if model.scenarios:
         console.print(f"scenarios (--scenario): {', '.join(model.scenarios)}")
-    for table in (_quantities("outputs", model.outputs), _quantities("states", model.states)):
+    for table in (_quantities("outputs", model.outputs), _quantities("states", model.own_states)):
         console.print(table)
+    if model.inputs:
+        console.print(_inputs(model))
     console.print(_parameters(model))
 
 
@@ -52,7 +54,7 @@ def _overview(known: list[Model]) -> Table:
     table = _table("models", "name", "states", "outputs", "source")
     for model in known:
         table.add_row(
-            model.name, str(len(model.states)), ", ".join(model.output_names), model.source.citation
+            model.name, str(len(model.own_states)), ", ".join(model.output_names), model.source.citation
         )
     return table
 
@@ -61,6 +63,13 @@ def _quantities(title: str, items: tuple) -> Table:
     table = _table(title, "name", "unit", "meaning")
     for item in items:
         table.add_row(item.name, item.unit, item.meaning)
+    return table
+
+
+def _inputs(model: Model) -> Table:
+    table = _table("inputs (measured in each patient)", "name", "unit", "meaning", "floor")
+    for item in model.inputs:
+        table.add_row(item.name, item.unit, item.meaning, f"{item.floor:g}")
     return table
 
 

@@ -1,28 +1,25 @@
-"""Loaders of two published patient sets, Fandrei 2024 (BCMA) and Penn CTL019; their data are not shipped."""
+"""Loaders of published patient sets, Fandrei 2024 (BCMA) and Penn CTL019 in this file; none is shipped."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from cartsim.data.car22 import car22_lichtenstein2021
 from cartsim.data.columns import locate
 from cartsim.data.dataset import Dataset
 from cartsim.data.fandrei_workbook import tidy_workbook
 from cartsim.data.files import TextTable, read_table
 from cartsim.data.options import ReadOptions
 from cartsim.data.read import dataset_from
-from cartsim.data.summary import DroppedRows
-from cartsim.errors import CartsimError, DataError
+from cartsim.data.tidy import check_outputs, flagged, left_out, other_outputs, path_of, tidy_table
+from cartsim.errors import DataError
 
-FOLDER_VARIABLE = "CARTSIM_REAL_DATA"
 OUTPUT = "car_transgene"
 
 REINFUSION_DAY = {"p04409-05": 392.0, "p04409-10": 70.0}
 """Day of a second CTL019 infusion, counted from the first; none is reported for the other patients."""
 
-_TIDY = ("patient", "time_day", "variable", "value", "unit", "flag")
 _TIDY_FILES = {
     "fandrei2024": "fandrei2024_bcma_mm_dev.csv",
     "penn_ctl019": "penn_ctl019_nobles2020_dev.csv",
@@ -33,8 +30,9 @@ def fandrei2024(
     path: str | Path | None = None,
     *,
     lloq: float = 50.0,
-    others: Mapping[str, float] | None = None,
+    others: Mapping[str, float | None] | Sequence[str] = (),
     drop_suspected_typing_errors: bool = False,
+    drop_before: float = 0.0,
 ) -> Dataset:
     """BCMA CAR-T transgene in myeloma (ide-cel and cilta-cel), Fandrei et al. 2024, Blood Cancer Discovery.
 
@@ -55,30 +53,49 @@ def fandrei2024(
         table is looked for in the folder that the environment variable CARTSIM_REAL_DATA names.
     lloq : float
         Copies/ug.
-    others : mapping, optional
-        More outputs of the tidy table with the LLOQ assumed for their zeros, such as {"car_t": 0.2} for CAR+
-        T cells by flow cytometry (cells/uL, actual days).
+    others : mapping or sequence, optional
+        More outputs of the tidy table, each in the release's unit. With the LLOQ assumed for their zeros,
+        such as {"car_t": 0.2} for CAR+ T cells by flow cytometry (cells/uL, actual days); by name alone, or
+        with None, where there are no zeros: ("il6", "crp", "sbcma") for IL-6 (pg/mL, mostly in febrile
+        patients: its absence is informative), CRP (mg/L) and soluble BCMA (ng/mL, some days approximate).
     drop_suspected_typing_errors : bool
         Leave the flagged rows out (counted).
+    drop_before : float
+        Day; earlier samples are left out (counted). Soluble BCMA before the infusion, from leukapheresis on,
+        is kept with -365.
 
     Returns
     -------
     Dataset
         Output `car_transgene` in copies/ug and those of `others`, covariates product and disease.
+
+    Raises
+    ------
+    CartsimError
+        For outputs that the table does not have, with those it has.
     """
-    path = _path("fandrei2024", path)
+    path = path_of("fandrei2024", path, _TIDY_FILES["fandrei2024"])
     table = (
-        tidy_workbook(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _tidy_table(path, "fandrei2024")
+        tidy_workbook(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else tidy_table(path, "fandrei2024")
     )
-    flagged = _flagged(table, "ratio_to_other_PCR_column_off", output=OUTPUT)
+    others = dict(others) if isinstance(others, Mapping) else dict.fromkeys(others)
+    check_outputs(table, list(others), "fandrei2024")
+    suspected = flagged(table, "ratio_to_other_PCR_column_off", output=OUTPUT)
     rules: dict[str, set[int]] = {}
     notes = []
     if drop_suspected_typing_errors:
-        rules["suspected typing error (the release's two PCR columns disagree)"] = flagged
-    elif flagged:
-        notes.append(f"rows where the release's two PCR columns disagree, kept: {len(flagged)}")
-    limits = {OUTPUT: lloq, **(others or {})}
-    return _load(table, rules, limits, "Fandrei et al. 2024", notes, name="fandrei2024")
+        rules["suspected typing error (the release's two PCR columns disagree)"] = suspected
+    elif suspected:
+        notes.append(f"rows where the release's two PCR columns disagree, kept: {len(suspected)}")
+    return _load(
+        table,
+        rules,
+        {OUTPUT: lloq, **others},
+        "Fandrei et al. 2024",
+        notes,
+        name="fandrei2024",
+        drop_before=drop_before,
+    )
 
 
 def penn_ctl019(
@@ -118,66 +135,28 @@ def penn_ctl019(
     Dataset
         Output `car_transgene` in copies/ug, covariates product and disease.
     """
-    path = _path("penn_ctl019", path)
-    table = read_table(path) if columns else _tidy_table(path, "penn_ctl019")
-    rules = {"before the infusion (marked pre_dose)": _flagged(table, "pre_dose")}
-    spikes = _flagged(table, "implausible_spike_check")
+    path = path_of("penn_ctl019", path, _TIDY_FILES["penn_ctl019"])
+    table = read_table(path) if columns else tidy_table(path, "penn_ctl019")
+    rules = {"before the infusion (marked pre_dose)": flagged(table, "pre_dose")}
+    spikes = flagged(table, "implausible_spike_check")
     notes = []
     if keep_implausible:
         notes.append(f"rows marked as an implausible spike, kept: {len(spikes)}")
     else:
         rules["marked as an implausible spike"] = spikes
     if truncate_at_reinfusion:
-        second = _flagged(table, "after_reinfusion_series") | _after_reinfusion(table, columns)
+        second = flagged(table, "after_reinfusion_series") | _after_reinfusion(table, columns)
         rules["second course (from reinfusion on)"] = second
     limits = {OUTPUT: lloq}
     return _load(table, rules, limits, "Nobles et al. 2020", notes, name="penn_ctl019", columns=columns)
 
 
-LOADERS: Mapping[str, Callable[..., Dataset]] = {"fandrei2024": fandrei2024, "penn_ctl019": penn_ctl019}
+LOADERS: Mapping[str, Callable[..., Dataset]] = {
+    "fandrei2024": fandrei2024,
+    "penn_ctl019": penn_ctl019,
+    "car22_lichtenstein2021": car22_lichtenstein2021,
+}
 """Loaders by name, for fit folders."""
-
-
-def _path(loader: str, path: str | Path | None) -> Path:
-    """The file given, or the tidy table in the folder of the environment variable."""
-    if path is not None:
-        return Path(path)
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder:
-        raise CartsimError(
-            f"{loader} needs the published data, which are not part of cartsim",
-            limit=f"a path, or a folder in the environment variable {FOLDER_VARIABLE}",
-            remedy="obtain the authors' release (see the loader's description) and give its path",
-        )
-    return Path(folder) / _TIDY_FILES[loader]
-
-
-def _tidy_table(path: Path, loader: str) -> TextTable:
-    """The tidy layout, or the statement that the file has another one."""
-    table = read_table(path)
-    missing = [name for name in _TIDY if name not in table.header]
-    if missing:
-        raise CartsimError(
-            f"{table.file} is not in the layout that {loader} reads",
-            value=f"without {', '.join(missing)}",
-            limit=f"columns {', '.join(_TIDY)}",
-            remedy="arrange the release in these columns, or read it with read_data",
-        )
-    return table
-
-
-def _cells(table: TextTable, name: str) -> list[str]:
-    """One column by header; empty cells where there is none."""
-    if name not in table.header:
-        return [""] * len(table.rows)
-    index = table.header.index(name)
-    return [record[index] for record in table.cells]
-
-
-def _flagged(table: TextTable, flag: str, *, output: str | None = None) -> set[int]:
-    """File rows that carry a flag (flags are separated by semicolons), of one output only where named."""
-    cells = zip(table.rows, _cells(table, "flag"), _cells(table, "variable"), strict=True)
-    return {row for row, flags, name in cells if flag in flags.split(";") and output in (None, name)}
 
 
 def _after_reinfusion(table: TextTable, columns: Mapping[str, str] | None) -> set[int]:
@@ -200,30 +179,18 @@ def _after_reinfusion(table: TextTable, columns: Mapping[str, str] | None) -> se
 def _load(
     table: TextTable,
     rules: Mapping[str, set[int]],
-    limits: Mapping[str, float],
+    limits: Mapping[str, float | None],
     source: str,
     notes: Sequence[str],
     *,
     name: str,
     columns: Mapping[str, str] | None = None,
+    drop_before: float = 0.0,
 ) -> Dataset:
     """Leave rows out by rule (each counted once, other outputs first), then check and convert the rest."""
-    dropped = []
-    gone: set[int] = set()
     if not columns:
-        names = zip(table.rows, _cells(table, "variable"), strict=True)
-        rules = {"another output": {row for row, output in names if output not in limits}, **rules}
-    for reason, marked in rules.items():
-        here = marked - gone
-        gone |= here
-        if here:
-            dropped.append(DroppedRows(reason, tuple(sorted(here))))
-    kept = [index for index, row in enumerate(table.rows) if row not in gone]
-    table = replace(
-        table,
-        cells=tuple(table.cells[index] for index in kept),
-        rows=tuple(table.rows[index] for index in kept),
-    )
+        rules = {"another output": other_outputs(table, limits), **rules}
+    table, dropped = left_out(table, rules)
     wanted = tuple(column for column in ("product", "disease") if column in table.header)
     options = ReadOptions(
         lloq=dict(limits),
@@ -231,7 +198,7 @@ def _load(
         outputs=OUTPUT if columns else None,
         columns=dict(columns or {}),
         covariates=wanted,
-        drop_before=0.0,
+        drop_before=drop_before,
     )
     return dataset_from(
         table, options, name=name, source=f"{source}: {table.file}", dropped=dropped, notes=notes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cartsim.errors import FitError
+from cartsim.infer.driven import measured_inputs
 from cartsim.infer.likelihood import OwnLikelihood
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.observe.error_models import ErrorModel
@@ -21,6 +22,7 @@ from cartsim.spec.priors import Fixed
 if TYPE_CHECKING:
     from cartsim.data.dataset import Dataset
     from cartsim.kernels.methods import Method
+    from cartsim.regimen.forcing import Forcing
 
 
 def make_problems(
@@ -31,6 +33,7 @@ def make_problems(
     priors: Mapping[str, Prior] | None = None,
     fixed: Mapping[str, float] | None = None,
     outputs: Sequence[str] | None = None,
+    inputs: Mapping[str, str] | None = None,
     method: Method | None = None,
 ) -> tuple[Problem, ...]:
     """One problem a subject, in the order of the data.
@@ -41,6 +44,7 @@ def make_problems(
     priors : parameter name -> prior instead of the model's own; `Fixed(value)` takes it out of the fit
     fixed : parameter name -> value, not estimated
     outputs : outputs to fit; by default those that have an error model and are measured
+    inputs : input of the model -> measured output that drives it and is not fitted (`infer.driven`)
 
     Raises
     ------
@@ -60,10 +64,10 @@ def make_problems(
             remedy="leave them out with dataset.subset(...)",
         )
     chosen = {name: errors[name] for name in model.output_names if name in wanted}
+    series = measured_inputs(model, dataset, inputs, fitted=chosen)
+    events = {s: _events(model, dataset, s, series[s]) for s in arrays.subjects}
     return tuple(
-        Problem(
-            model, subject, arrays.of(subject), free, chosen, fixed, _events(model, dataset, subject), method
-        )
+        Problem(model, subject, arrays.of(subject), free, chosen, fixed, events[subject], method)
         for subject in arrays.subjects
     )
 
@@ -141,8 +145,10 @@ def free_parameters(
     return tuple(free), fixed
 
 
-def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
-    """The subject's doses; None where the model takes no dose (it starts from its own baseline)."""
+def regimen_of(
+    model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...] = ()
+) -> Regimen | None:
+    """The subject's doses and the series of its inputs; None where the model takes neither."""
     table = dataset.doses[dataset.doses["subject"] == subject]
     doses = [
         Dose(float(row.amount), float(row.time), float(row.duration), str(row.target or ""))
@@ -151,9 +157,9 @@ def doses_of(model: Model, dataset: Dataset, subject: str) -> Regimen | None:
     ]
     if not doses and model.infusion is not None and model.dose:
         doses = [Dose(model.dose)]
-    return Regimen(tuple(doses)) if doses else None
+    return Regimen(tuple(doses), inputs=series) if doses or series else None
 
 
-def _events(model: Model, dataset: Dataset, subject: str) -> EventTable | None:
-    regimen = doses_of(model, dataset, subject)
+def _events(model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...]) -> EventTable | None:
+    regimen = regimen_of(model, dataset, subject, series)
     return None if regimen is None else events_of(model, [regimen])

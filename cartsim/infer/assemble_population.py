@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cartsim.errors import FitError
-from cartsim.infer.assemble import doses_of, free_parameters
+from cartsim.infer.assemble import free_parameters, regimen_of
+from cartsim.infer.driven import measured_inputs
 from cartsim.infer.hierarchy import LKJ_PATIENTS, AssayScale, Correlation, CovariateEffect, RandomEffect
 from cartsim.infer.population import Population
 from cartsim.observe.error_models import ErrorModel
@@ -31,6 +32,7 @@ def make_population(
     covariates: Sequence[CovariateEffect] = (),
     scales: Sequence[AssayScale] = (),
     correlation: Correlation | None = None,
+    inputs: Mapping[str, str] | None = None,
     method: Method | None = None,
     threads: int = 1,
 ) -> Population:
@@ -44,6 +46,7 @@ def make_population(
     shared : parameters with one value for all patients
     fixed : parameter -> value, not estimated
     covariates, scales, correlation : see `infer.hierarchy`
+    inputs : input of the model -> measured output that drives it and is not fitted (`infer.driven`)
 
     Raises
     ------
@@ -79,7 +82,8 @@ def make_population(
         for item in free
         if item.name not in shared
     )
-    regimens = {s: doses_of(model, dataset, s) for s in dataset.subjects}
+    series = measured_inputs(model, dataset, inputs, fitted=dict.fromkeys(wanted))
+    regimens = {s: regimen_of(model, dataset, s, series[s]) for s in dataset.subjects}
     values = {name: dict(dataset.covariates[name]) for name in dataset.covariates.columns}
     return Population(
         model,

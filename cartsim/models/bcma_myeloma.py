@@ -28,7 +28,9 @@ from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import LogitNormal, LogUniform
 from cartsim.spec.terms import hill
 
-SOURCE = Source("cartsim bcma_myeloma", population="relapsed or refractory myeloma, BCMA CAR-T")
+SOURCE = Source(
+    "own model, unpublished: cartsim bcma_myeloma", population="relapsed or refractory myeloma, BCMA CAR-T"
+)
 UCCI = Source("Ucci et al. 1987", population="myeloma, marrow labelling")
 DURIE = Source("Durie & Salmon staging", population="myeloma")
 ONE_CELL = 1.0
@@ -181,12 +183,12 @@ def outputs(t, y, p):
     )
 
 
-# What cilta-cel has otherwise than ide-cel, whose values are the defaults: set by hand on counts, CRP and class
-# summaries, but for lymphocytes and assay (Fandrei 2024). Its two binding domains make decoys matter less.
+# What cilta-cel has otherwise than ide-cel, whose values are the defaults: set by hand on counts, CRP and
+# class summaries, but for lymphocytes and assay (Fandrei 2024). Two binding domains make decoys matter less.
 SLOW = dict(
     engraftment=0.0012, memory_share=0.93, memory_activation=0.096, priming=1.0, division=2.4,
-    effector_death=0.28, il15_effector=0.047, lymphocyte_recovery=0.10, decoy_half=1900.0, signal_infused=0.015,
-    transgene_scale=1.7e5,
+    effector_death=0.28, il15_effector=0.047, lymphocyte_recovery=0.10, decoy_half=1900.0,
+    signal_infused=0.015, transgene_scale=1.7e5,
 )  # fmt: skip
 
 

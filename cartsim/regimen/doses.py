@@ -43,10 +43,9 @@ def dose_rows(model: Model, dose: Dose) -> list[tuple[float, int, int, float]]:
             value=dose,
             remedy="leave the dose out: this model starts from its own baseline",
         )
-    if name not in model.state_names:
-        raise ModelError(
-            f"model {model.name} has no state to dose", value=name, limit=", ".join(model.state_names)
-        )
+    known = [state.name for state in model.own_states]
+    if name not in known:
+        raise ModelError(f"model {model.name} has no state to dose", value=name, limit=", ".join(known))
     index = model.state_names.index(name)
     if dose.duration == 0:
         return [(dose.time, BOLUS, index, dose.amount)]

@@ -92,7 +92,8 @@ class EventTable:
         Raises
         ------
         ModelError
-            For an event into a state that does not exist, or a rate into one that takes a bolus only.
+            For an event into a state that does not exist, or a rate into one that takes a bolus only; where
+            an input of the model has no series.
         """
         takes_rate = np.array([state.dosed or state.name == model.infusion for state in model.states])
         if len(self.target) and not (self.target.min() >= 0 and self.target.max() < len(model.states)):
@@ -106,6 +107,7 @@ class EventTable:
                 f"a rate goes into a state of {model.name} that takes a bolus only",
                 remedy="declare State(…, dosed=True) in the model file",
             )
+        self._check_inputs(model)
         rows = self.matrix()
         rules = no_rules(self.subjects) if self.rules is None else self.rules
         if self.subjects == subjects:
@@ -118,6 +120,20 @@ class EventTable:
         raise ModelError(
             "events and times are for different numbers of subjects", value=(self.subjects, subjects)
         )
+
+    def _check_inputs(self, model: Model) -> None:
+        """Every subject sets every input, or the solver would start it from 1."""
+        owner = np.repeat(np.arange(self.subjects), np.diff(self.offsets))
+        for target, name in enumerate(model.input_names, len(model.own_states)):
+            without = np.setdiff1d(
+                np.arange(self.subjects), owner[(self.kind == BOLUS) & (self.target == target)]
+            )
+            if len(without):
+                raise ModelError(
+                    f"model {model.name} is driven by the input {name}, and patients come without a series",
+                    value=f"{len(without)} of {self.subjects}",
+                    remedy=f"Regimen(doses, inputs=(Forcing({name!r}, times, values),))",
+                )
 
 
 def no_events(subjects: int = 1) -> EventTable:

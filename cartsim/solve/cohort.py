@@ -139,7 +139,7 @@ def reduce_cohort(
     if regimen is not None:
         if events is not None:
             raise SolveError("give either events or a regimen, not both", value=regimen)
-        events = events_of(model, [regimen])
+        events = events_of(model, [regimen], start=start)
     events = events or no_events()
     if events.subjects not in (1, count):
         raise SolveError("events are for another number of patients", value=events.subjects, limit=(1, count))

@@ -71,6 +71,7 @@ def _slopes(model: Model) -> tuple[np.ndarray, np.ndarray]:
     jacobian = plain_function(list(entries.values()))
     rows, columns = np.array(list(entries), dtype=np.int64).reshape(-1, 2).T
     scales = np.array([state.scale for state in model.states])
+    carried = np.array([bool(state.carries) for state in model.states])
     # A parameter that is zero by default may be set to something else by the user.
     values = np.where(model.values == 0.0, 1.0, model.values)
     found = np.zeros((SAMPLES, len(scales), len(scales)))
@@ -78,6 +79,7 @@ def _slopes(model: Model) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(all="ignore"):
         for k in range(SAMPLES):
             states = scales * 10.0 ** rng.uniform(LOWEST_DECADE, HIGHEST_DECADE, len(scales))
+            states[carried] = np.log(states[carried])
             parameters = values * np.exp(LOG_SD * rng.standard_normal(len(values)))
             day = [rng.uniform(0.0, LATEST_DAY)]
             found[k, rows, columns] = jacobian(state=states, parameter=parameters, time=day, switch=flags[k])

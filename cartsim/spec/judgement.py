@@ -46,12 +46,13 @@ def judge_kernel(
         body += [f"rise{n} = move{n} if new{n} > {number(state.scale)} else 0.0"] if n in multiplying else []
     every = range(len(model.states))
     positive = [n for n in every if model.states[n].positive]
+    own = [n for n in every if not model.states[n].carries]  # an input that moves is not the patient's unrest
     for name, members, formula, target in (
         # written so that a NaN in either argument is never hidden
         ("part", every, "{0} if ({0} > {1}) | ({0} != {0}) else {1}", "ERROR"),
         ("size", every, LARGER, "LARGEST"),
         ("low", positive, "{0} if {0} < {1} else {1}", "LOWEST"),
-        ("way", every, LARGER, "WAY"),
+        ("way", own, LARGER, "WAY"),
         ("rise", list(multiplying), LARGER, "RISE"),
         ("faint", list(multiplying), LARGER, "FAINT"),
     ):

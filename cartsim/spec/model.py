@@ -1,4 +1,4 @@
-"""The nouns of a model file: source, states, parameters, outputs and the `Model` that checks itself."""
+"""The nouns of a model file: source, states, parameters, inputs, outputs, and `Model` that checks itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cartsim.errors import ModelError
+from cartsim.spec.terms import exp
 from cartsim.spec.trace import Traced, trace
 
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -50,7 +51,8 @@ class State:
     longer matters (absolute tolerance = rtol × scale); `positive` forbids values below zero; falling below
     `extinct_below` it is set to zero (rising through it is not); `dosed` allows an infusion with a duration
     into it. `multiplies` says whether it can regrow from far below its scale, and is then solved to a
-    relative tolerance there; unless declared, the equations tell (`cartsim.spec.growth`).
+    relative tolerance there; unless declared, the equations tell (`cartsim.spec.growth`). `carries` names
+    the input whose logarithm the state holds; the model makes such states itself.
     """
 
     name: str
@@ -62,6 +64,7 @@ class State:
     extinct_below: float = 0.0
     dosed: bool = False
     multiplies: bool | None = None
+    carries: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,30 @@ class Output:
     positive: bool = True
 
 
+@dataclass(frozen=True)
+class Input:
+    """A course over time that each patient brings along, such as measured CAR+ counts that drive cytokines.
+
+    The equations read it as `y.name`. Between the patient's measurements it follows a straight line in its
+    logarithm, before the first and after the last it is constant (`cartsim.regimen.forcing`). What was
+    measured as zero or below `floor` (in `unit`) enters at the floor.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    floor: float = field(kw_only=True)
+
+    @property
+    def carrier(self) -> State:
+        """The state that holds its logarithm; nothing but the patient's series moves it."""
+        # A scale of 1 is one e-fold; the state follows straight lines, which every method solves exactly.
+        meaning = f"natural logarithm of the input {self.name}"
+        return State(
+            f"log_{self.name}", "1", meaning, positive=False, dosed=True, multiplies=False, carries=self.name
+        )
+
+
 ByName = Mapping[str, Any]
 
 
@@ -104,6 +131,7 @@ class Model:
     `rhs(t, y, p)` returns the derivatives of all states by name and `observe(t, y, p)` all outputs by name;
     `initial(p)` starts that depend on parameters; `solution(t, p)` the states in closed form, valid without
     doses. `infusion` names the state that receives the CAR-T cells, `dose` the published dose in its unit.
+    Each of `inputs` adds a last state, which holds its logarithm and is not written in `rhs`.
     """
 
     source: Source
@@ -112,6 +140,7 @@ class Model:
     outputs: tuple[Output, ...]
     rhs: Callable[[Any, Any, Any], ByName]
     observe: Callable[[Any, Any, Any], ByName]
+    inputs: tuple[Input, ...] = field(default=(), kw_only=True)
     infusion: str | None = field(default=None, kw_only=True)
     dose: float | None = field(default=None, kw_only=True)
     initial: Callable[[Any], ByName] | None = field(default=None, kw_only=True)
@@ -127,6 +156,8 @@ class Model:
             object.__setattr__(
                 self, "name", Path(origin).stem if origin else self.rhs.__module__.rpartition(".")[2]
             )
+        own = tuple(state for state in self.states if not state.carries)
+        object.__setattr__(self, "states", own + tuple(item.carrier for item in self.inputs))
         faults = _declaration_faults(self)
         if faults:
             raise ModelError(f"model {self.name!r} is not well declared: " + "; ".join(faults))
@@ -137,6 +168,15 @@ class Model:
     @cached_property
     def state_names(self) -> tuple[str, ...]:
         return tuple(state.name for state in self.states)
+
+    @cached_property
+    def own_states(self) -> tuple[State, ...]:
+        """The states of `rhs`: all but those that carry an input."""
+        return tuple(state for state in self.states if not state.carries)
+
+    @cached_property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.inputs)
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
@@ -154,9 +194,11 @@ class Model:
         return values
 
     @cached_property
-    def state_vector(self) -> type:
-        """A named tuple of the states, for calling `rhs` with numbers, arrays or symbols."""
-        return namedtuple("State", self.state_names)
+    def state_vector(self) -> Callable[..., Any]:
+        """From the states in order, a named tuple of states and inputs: `y` of `rhs`, numbers or symbols."""
+        own = len(self.own_states)
+        vector = namedtuple("State", [*self.state_names[:own], *self.input_names])
+        return lambda *y: vector(*y[:own], *(exp(value) for value in y[own:]))
 
     @cached_property
     def parameter_vector(self) -> type:
@@ -199,13 +241,20 @@ class Model:
     def derivatives(self, t: Any, y: Any, p: Any) -> list[Any]:
         """`rhs` as a list in state order, from sequences in declaration order: what SciPy wants."""
         rates = self.rhs(t, self.state_vector(*y), self.parameter_vector(*p))
-        return [rates[name] for name in self.state_names]
+        own = [rates[state.name] for state in self.own_states]
+        return own + [0.0 * value for value in y[len(own) :]]
 
 
 def _declaration_faults(model: Model) -> list[str]:
     """Everything wrong with the declarations, in words."""
     faults: list[str] = []
-    for kind, items in (("state", model.states), ("parameter", model.parameters), ("output", model.outputs)):
+    declared = (
+        ("state", model.states),
+        ("parameter", model.parameters),
+        ("output", model.outputs),
+        ("input", model.inputs),
+    )
+    for kind, items in declared:
         names = [item.name for item in items]
         faults += [
             f"{kind} {name!r} declared twice" for name in sorted({n for n in names if names.count(n) > 1})
@@ -214,7 +263,7 @@ def _declaration_faults(model: Model) -> list[str]:
         faults += [
             f"{kind} {item.name!r} has no meaning in words" for item in items if not item.meaning.strip()
         ]
-    if not model.states or not model.outputs:
+    if not model.own_states or not model.outputs:
         faults.append("a model needs at least one state and one output")
     for state in model.states:
         if not (state.scale > 0 and np.isfinite(state.scale)):
@@ -226,7 +275,8 @@ def _declaration_faults(model: Model) -> list[str]:
     for parameter in model.parameters:
         if not isinstance(parameter.source, Source):
             faults.append(f"parameter {parameter.name!r} has no source; use SOURCE.at(where) or assumed(why)")
-    state_names = [state.name for state in model.states]
+    faults += _input_faults(model)
+    state_names = [state.name for state in model.own_states]
     if model.infusion is not None and model.infusion not in state_names:
         faults.append(f"infusion goes into {model.infusion!r}, which is not a state")
     if model.dose is not None and model.infusion is None:
@@ -235,4 +285,18 @@ def _declaration_faults(model: Model) -> list[str]:
     for scenario, values in model.scenarios.items():
         unknown = sorted(set(values) - parameter_names)
         faults += [f"scenario {scenario!r} sets unknown parameters {', '.join(unknown)}"] if unknown else []
+    return faults
+
+
+def _input_faults(model: Model) -> list[str]:
+    """What is wrong with the inputs."""
+    faults = [
+        f"input {item.name!r} has floor {item.floor}; it must be positive and finite, it has a logarithm"
+        for item in model.inputs
+        if not (item.floor > 0 and np.isfinite(item.floor))
+    ]
+    taken = sorted(set(model.input_names) & {state.name for state in model.own_states})
+    faults += [f"{name!r} is declared as a state and as an input" for name in taken]
+    if model.inputs and model.solution is not None:
+        faults.append("a closed form cannot follow an input; leave solution= out")
     return faults

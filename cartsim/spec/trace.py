@@ -40,12 +40,14 @@ def trace(model: Model) -> Traced:
     y = model.state_vector(*(graph.leaf("state", i) for i in range(len(model.states))))
     p = model.parameter_vector(*(graph.leaf("parameter", i) for i in range(len(model.parameters))))
     t = graph.leaf("time")
-    rhs = _by_name(model, "rhs", model.rhs, (t, y, p), model.state_names)
+    own = tuple(state.name for state in model.own_states)
+    still = (graph.constant(0.0),) * len(model.inputs)
+    rhs = _by_name(model, "rhs", model.rhs, (t, y, p), own) + still
     outputs = _by_name(model, "outputs", model.observe, (t, y, p), model.output_names)
     initial = tuple(graph.constant(state.initial) for state in model.states)
     if model.initial is not None:
         given = _call(model, "initial", model.initial, (p,))
-        unknown = sorted(set(given) - set(model.state_names))
+        unknown = sorted(set(given) - set(own))
         if unknown:
             raise ModelError(
                 f"initial(p) of {model.name} names states that do not exist", value=", ".join(unknown)
@@ -116,7 +118,7 @@ def _is_zero(node: Node) -> bool:
 def _check_uses(
     model: Model, roots: Sequence[Node], initial: Sequence[Node], solution: Sequence[Node] | None
 ) -> None:
-    """Every parameter is used; starts depend on parameters only; a closed form depends on no state."""
+    """Every parameter and input is used; starts depend on parameters only; a closed form on no state."""
     below = leaves_below(roots)
     used = frozenset().union(*(below[root.key] for root in roots))
     idle = [name for i, name in enumerate(model.parameter_names) if ("parameter", i) not in used]
@@ -124,6 +126,10 @@ def _check_uses(
         raise ModelError(
             f"model {model.name} declares parameters that no equation uses", value=", ".join(idle)
         )
+    own = len(model.own_states)
+    unread = [name for i, name in enumerate(model.input_names) if ("state", own + i) not in used]
+    if unread:
+        raise ModelError(f"model {model.name} declares inputs that no equation uses", value=", ".join(unread))
     for label, nodes, allowed in (
         ("initial", initial, {"parameter"}),
         ("solution", solution or (), {"parameter", "time", "switch"}),
@@ -137,6 +143,7 @@ def _check_uses(
 
 def _digest(model: Model, roots: Sequence[Node]) -> str:
     text = [f"{s.name} {s.scale!r} {s.positive} {s.extinct_below!r} {s.dosed}" for s in model.states]
+    text += [f"input {item.name} {item.unit} {item.floor!r}" for item in model.inputs]
     text += [*model.parameter_names, *model.output_names, f"infusion {model.infusion}"]
     order = ordered(roots)
     number = {node.key: i for i, node in enumerate(order)}

@@ -170,6 +170,7 @@ def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
         "priors": {name: prior.to_mapping() for name, prior in plan.priors.items()},
         "error model": {name: error.to_mapping() for name, error in plan.errors.items()},
         "fixed values": dict(plan.fixed),
+        "inputs": dict(plan.inputs),
         "population": None if plan.population is None else plan.population.to_mapping(),
     }
     then = {
@@ -178,6 +179,7 @@ def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
         "priors": record["priors"],
         "error model": record["errors"],
         "fixed values": record["fixed"],
+        "inputs": record.get("inputs", {}),
         "population": record.get("population"),
     }
     changed = [name for name in now if now[name] != then[name]]

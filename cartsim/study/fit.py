@@ -35,6 +35,7 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     free: Sequence[str] | None = None,
     scenario: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     after_day: float | None = None,
     population: PopulationPlan | None = None,
     method: Method | None = None,
@@ -59,6 +60,7 @@ def fit(
     fixed : parameter name -> value, not estimated
     free : the only parameters to estimate beside those with a prior here; all others are held
     scenario : of the model, whose values are held and round which its own priors are centred
+    inputs : input of the model -> measured output that drives it, at all its days, and is not fitted
     after_day : samples up to this day are shown but not fitted (those taken before the infusion)
     population : spreads, shared parameters, covariates and assay scales of a population fit; then `workers`
         are threads and the first of the result's patients is the population itself
@@ -79,7 +81,8 @@ def fit(
     dataset = data if isinstance(data, Dataset) else read_data(data)
     reference = model if isinstance(model, Model) else str(model)
     loaded = model if isinstance(model, Model) else load_model(reference)
-    errors = errors or {name: LogNormalError() for name in loaded.output_names if name in dataset.outputs}
+    to_fit = [name for name in loaded.output_names if name not in (inputs or {}).values()]
+    errors = errors or {name: LogNormalError() for name in to_fit if name in dataset.outputs}
     priors, fixed = choose(loaded, priors or {}, fixed or {}, free=free, scenario=scenario)
     plan = Plan(
         reference if workers == 1 or isinstance(reference, str) else _named(loaded),
@@ -92,6 +95,7 @@ def fit(
         sampler or (SamplerSettings() if population is None else SamplerSettings(**POPULATION_SAMPLER)),
         gates or Gates(),
         population,
+        dict(inputs or {}),
     )
     with_samples, without = plan.subjects(dataset)
     first_look = plan.sampler.checks()[0] * plan.sampler.ensembles

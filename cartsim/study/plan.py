@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cartsim.data.dataset import Dataset
 from cartsim.errors import CartsimError, ConfigError, FitError
 from cartsim.infer.assemble import make_problems
 from cartsim.infer.choice import choose
+from cartsim.infer.driven import measured_inputs
 from cartsim.infer.population import Population
 from cartsim.infer.problem import FreeParameter, Problem
 from cartsim.infer.settings import Gates, MoveMix, SamplerSettings
@@ -22,6 +23,9 @@ from cartsim.spec.model import Model
 from cartsim.spec.priors import prior_from_mapping
 from cartsim.study.population_plan import PopulationPlan, population_plan
 from cartsim.study.settings import FILE, FitSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METHODS: Mapping[str, type[Method]] = {kind.__name__: kind for kind in (Rodas4, Rodas5P, DormandPrince)}
 # A population's chain takes much memory, so a step is several sweeps. Shares: inference sheet, section 2.
@@ -42,7 +46,8 @@ class Plan:
     """Model (a name, a file, or the model itself), beliefs, errors and sampler of a fit.
 
     `priors` replace the model's own; `after_day` excludes samples up to that day from the likelihood;
-    with `population` all patients are fitted together.
+    with `population` all patients are fitted together; `inputs` says which measured output drives each of
+    the model's inputs, at all its days.
     """
 
     model: str | Model
@@ -55,6 +60,7 @@ class Plan:
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
     gates: Gates = field(default_factory=Gates)
     population: PopulationPlan | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def loaded_model(self) -> Model:
@@ -63,13 +69,13 @@ class Plan:
 
     def problem(self, dataset: Dataset, subject: str) -> Problem:
         """The fitting problem of one patient."""
-        fitted = self.fitted(dataset.subset([subject]))
         (problem,) = make_problems(
             self.loaded_model,
-            fitted,
+            self._used(dataset.subset([subject])),
             errors=self.errors,
             priors=self.priors,
             fixed=self.fixed,
+            inputs=self.inputs,
             method=self.method,
         )
         return problem
@@ -81,10 +87,11 @@ class Plan:
         subjects, _ = self.subjects(dataset)
         return self.population.problem(
             self.loaded_model,
-            self.fitted(dataset.subset(subjects)),
+            self._used(dataset.subset(subjects)),
             errors=self.errors,
             priors=self.priors,
             fixed=self.fixed,
+            inputs=self.inputs,
             method=self.method,
             threads=threads,
         )
@@ -98,15 +105,32 @@ class Plan:
     def fitted(self, dataset: Dataset) -> Dataset:
         """The dataset with only the samples that enter the likelihood."""
         table = dataset.observations
+        return replace(dataset, observations=table[self._is_fitted(table)].reset_index(drop=True))
+
+    def _is_fitted(self, table: pd.DataFrame) -> pd.Series:
+        """bool a row: whether the sample enters the likelihood."""
         kept = table["output"].isin(list(self.errors))
-        if self.after_day is not None:
-            kept &= table["time"] > self.after_day
+        return kept if self.after_day is None else kept & (table["time"] > self.after_day)
+
+    def _used(self, dataset: Dataset) -> Dataset:
+        """The dataset with the samples that enter the likelihood and those that drive the model."""
+        table = dataset.observations
+        kept = self._is_fitted(table) | table["output"].isin(list(self.inputs.values()))
         return replace(dataset, observations=table[kept].reset_index(drop=True))
 
     def subjects(self, dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Patients with a sample to fit, and those without any."""
+        """Patients with a sample to fit, and those without any.
+
+        Raises
+        ------
+        FitError
+            For inputs that the data cannot drive, naming every patient that lacks one.
+        """
         present = set(self.fitted(dataset).observations["subject"])
         with_samples = tuple(subject for subject in dataset.subjects if subject in present)
+        model = self.loaded_model
+        if with_samples and (self.inputs or model.inputs):
+            measured_inputs(model, dataset.subset(with_samples), self.inputs, fitted=self.errors)
         return with_samples, tuple(subject for subject in dataset.subjects if subject not in present)
 
 
@@ -154,7 +178,8 @@ def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> 
         priors, held = choose(model, priors, settings.fixed, free=settings.free, scenario=settings.scenario)
     except CartsimError as error:
         raise ConfigError(str(folder / FILE), [("free", str(error))]) from None
-    return Plan(reference, errors, seed, priors, held, method, after, sampler, gates, population)
+    inputs = dict(settings.inputs)
+    return Plan(reference, errors, seed, priors, held, method, after, sampler, gates, population, inputs)
 
 
 def from_table(kind: type[Made], table: Mapping[str, Any]) -> Made:
@@ -190,9 +215,15 @@ def _unknown(model: Model, settings: FitSettings) -> list[tuple[str, str]]:
         "priors": (settings.priors, model.parameter_names),
         "fixed": (settings.fixed, model.parameter_names),
         "errors": (settings.errors, measured),
+        "inputs": (settings.inputs, model.input_names),
     }
-    return [
-        (f"{key}.{name}", f"model {model.name} has no such name; allowed: {', '.join(names)}")
+    missing = [
+        (f"inputs.{name}", f"missing: name the measured output that drives {name} of model {model.name}")
+        for name in model.input_names
+        if name not in settings.inputs
+    ]
+    return missing + [
+        (f"{key}.{name}", f"model {model.name} has no such name; allowed: {', '.join(names) or 'none'}")
         for key, (given, names) in known.items()
         for name in given
         if name not in names

@@ -91,6 +91,7 @@ def result_of(
         "seed": plan.seed,
         "priors": {name: prior.to_mapping() for name, prior in plan.priors.items()},
         "fixed": dict(plan.fixed),
+        **({"inputs": dict(plan.inputs)} if plan.inputs else {}),
         **({} if plan.population is None else {"population": plan.population.to_mapping()}),
         "errors": {name: error.to_mapping() for name, error in plan.errors.items()},
         "sampler": plan.sampler.identity(),

@@ -87,7 +87,10 @@ class PopulationSettings(Strict):
 
 
 class FitSettings(Strict):
-    """A whole fit.toml."""
+    """A whole fit.toml.
+
+    `inputs` names, for each input that the model declares, the measured output of the table that drives it.
+    """
 
     title: Sentence
     description: str = ""
@@ -100,6 +103,7 @@ class FitSettings(Strict):
     fixed: dict[str, Annotated[float, Field(strict=False)]] = Field(default_factory=dict)
     free: Annotated[list[str], Field(min_length=1)] | None = None
     scenario: str | None = None
+    inputs: dict[str, Sentence] = Field(default_factory=dict)
     method: dict[str, dict[str, Any]] | None = None
     errors: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     sampler: dict[str, Any] = Field(default_factory=dict)

@@ -96,6 +96,60 @@ def test_fandrei_keeps_and_counts_suspected_typing_errors_unless_told_otherwise(
     assert [drop.count for drop in dropped.summary.dropped] == [1, 1]
 
 
+CYTOKINES = [
+    ("F1", -30, "sbcma", 700.0, "visit=Leukapheresis", "ng/mL"),
+    ("F1", 7, "sbcma", 90.5, "time_approx", "ng/mL"),
+    ("F1", 2, "il6", 180.0, "clock_time", "pg/mL"),
+    ("F1", 1, "crp", 3.5, "calendar_day", "mg/L"),
+    ("F1", 6, "crp", 0.5, "calendar_day", "mg/L"),
+    ("F1", 8, "car_t", 0, "", "cells/uL"),
+    ("F1", 9, "monocytes", 0.2, "", "cells/uL"),
+]
+
+
+def with_cytokines(path):
+    """Transgene rows in their unit, then the others' in theirs."""
+    tidy(path, FANDREI)
+    lines = [f"made,{p},X,CLL,{d},{v},{x},{unit},0,,x,{f}" for p, d, v, x, f, unit in CYTOKINES]
+    path.write_text(path.read_text() + "\n".join(lines) + "\n")
+    return path
+
+
+def test_fandrei_brings_other_outputs_in_their_own_units(tmp_path):
+    path = with_cytokines(tmp_path / "fandrei.csv")
+    data = fandrei2024(path, others={"il6": None, "crp": 0.6, "sbcma": None, "car_t": 0.2})
+    table = data.observations.set_index(["output", "time"])
+    units = dict(zip(data.observations["output"], data.observations["unit"], strict=True))
+    assert units == {
+        "car_transgene": "copies/ug",
+        "il6": "pg/mL",
+        "crp": "mg/L",
+        "sbcma": "ng/mL",
+        "car_t": "cells/uL",
+    }
+    assert table.loc[("sbcma", 7.0), "value"] == 90.5
+    assert table.loc[("crp", 6.0), ["value", "censoring"]].tolist() == [0.6, 1]
+    assert table.loc[("car_t", 8.0), ["value", "censoring"]].tolist() == [0.2, 1]
+    assert dict(data.limits) == {"car_transgene": 50.0, "crp": 0.6, "car_t": 0.2}
+    assert {drop.reason: drop.count for drop in data.summary.dropped} == {
+        "another output": 2,
+        "before day 0 (drop_before=)": 1,
+    }
+
+
+def test_fandrei_takes_names_alone_and_samples_from_before_the_infusion(tmp_path):
+    path = with_cytokines(tmp_path / "fandrei.csv")
+    data = fandrei2024(path, others=["sbcma", "il6"], drop_before=-365.0)
+    sbcma = data.select("sbcma").observations
+    assert sbcma["time"].tolist() == [-30.0, 7.0]
+    assert sbcma["value"].tolist() == [700.0, 90.5]
+
+
+def test_fandrei_refuses_an_output_the_table_does_not_have(tmp_path):
+    with pytest.raises(CartsimError, match=r"no such output.*il7.*sbcma"):
+        fandrei2024(with_cytokines(tmp_path / "fandrei.csv"), others=["il7"])
+
+
 def released(path, *, factor=290.0, first="patient_id"):
     """A made-up workbook as the authors' script reads theirs: PCR on the third sheet under a title row."""
     book = openpyxl.Workbook()
@@ -170,6 +224,16 @@ def test_the_real_fandrei_set_has_thirty_patients_with_pcr(real_data):
     assert len(data.observations) + data.summary.dropped_rows == data.summary.rows_read
     assert set(data.observations["time"]) == {7, 14, 30, 100}
     assert data.summary.few_samples
+
+
+def test_the_real_fandrei_set_has_cytokines_and_soluble_bcma(real_data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CartsimWarning)
+        data = fandrei2024(others=("il6", "crp", "sbcma"))
+    counts = {c.output: (c.subjects, c.observations, c.unit) for c in data.summary.outputs}
+    assert counts["il6"] == (23, 63, "pg/mL")
+    assert counts["crp"] == (31, 245, "mg/L")
+    assert counts["sbcma"] == (31, 101, "ng/mL")
 
 
 def test_the_other_real_tables_read_or_say_what_they_lack(real_data):

@@ -12,6 +12,8 @@ AS_THE_SHEET = {
     "macrophage_half": 800.0,
     "il6_gain": 6_900.0,
     "crp_max": 210.0,
+    "macrophage_loss": 0.75,
+    "fever_half": 26.0,
     "refractory_recovery": 1e5,
     "fever_delay": 1e5,
 }

@@ -12,10 +12,17 @@ from cartsim.spec.model import Source, State, assumed
 from cartsim.spec.terms import hill, maximum
 
 CD22 = Source("Lichtenstein et al. 2021, Blood 138:2469", population="CD22 CAR-T in B-ALL, cytokine medians")
-DOBREVA = Source("Dobreva et al. 2021, arXiv:1908.07611", population="human endotoxaemia")
-HARDIANSYAH = Source("Hardiansyah & Ng 2019", doi="10.1111/cts.12636", population="two patients with CLL")
-MACHAVARAM = Source("Machavaram et al. 2013", population="hepatocytes")
-COVID = Source("COVID lung immune model (kngoun/COVID_Lung_Immune_Model)", population="humans")
+DOBREVA = Source(
+    "Dobreva et al. 2021, arXiv:1908.07611", where="fitted eliminations", population="human endotoxaemia"
+)
+HARDIANSYAH = Source(
+    "Hardiansyah & Ng 2019",
+    doi="10.1111/cts.12636",
+    where="IFN-gamma equation",
+    population="two patients with CLL",
+)
+MACHAVARAM = Source("Machavaram et al. 2013", where="EC50", population="hepatocytes")
+COVID = Source("COVID lung immune model (kngoun/COVID_Lung_Immune_Model)", where="parameter file")
 MINUCCI = Source("Minucci et al. 2024", doi="10.3389/fsysb.2024.1380018", population="CAR-T")
 ZHANG = Source("Zhang et al. 2022", population="33 patients given tocilizumab for CRS")
 SPLIT = "total 19.1 per day (Dobreva 2021), split so that blocked clearance gives a 4-fold rise"

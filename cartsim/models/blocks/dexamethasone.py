@@ -3,8 +3,10 @@
 from cartsim.models.blocks.declare import fixed
 from cartsim.spec.model import Source, State, assumed
 
-TSUEI = Source("Tsuei et al. 1979", population="adults, 8 mg intravenously")
-WAAGE = Source("Waage 1988", population="human whole blood")
+TSUEI = Source(
+    "Tsuei et al. 1979", where="half-life 2.4-3.4 h, Vss 56 L", population="adults, 8 mg intravenously"
+)
+WAAGE = Source("Waage 1988", where="TNF falls to 21 %; IC50 0.26 uM", population="human whole blood")
 NG_PER_MG_PER_L = 1000.0
 
 STATES = (

@@ -3,7 +3,7 @@
 from cartsim.models.blocks.declare import by_hand, fixed, varies
 from cartsim.spec.model import Source, State, assumed
 
-KIM = Source("Kim et al. 2007", population="IgG and albumin turnover in humans")
+KIM = Source("Kim et al. 2007", where="FcRn model", population="IgG and albumin turnover in humans")
 GHERMEZI = Source("Ghermezi et al. 2016, PMC5395119", population="myeloma")
 # g/dL to mg/mL
 MG_PER_ML = 10.0

@@ -3,7 +3,11 @@
 from cartsim.models.blocks.declare import fixed, varies
 from cartsim.spec.model import Source, State, assumed
 
-FREY = Source("Frey et al. 2010", population="1,793 adults with rheumatoid arthritis")
+FREY = Source(
+    "Frey et al. 2010",
+    where="population PK, final model",
+    population="1,793 adults with rheumatoid arthritis",
+)
 
 STATES = (
     State("toci_central", "mg", "tocilizumab in the central compartment", scale=0.1, dosed=True),
