@@ -63,6 +63,54 @@ def test_a_course_worked_by_hand(course, confirmations, best, response, progress
     )
 
 
+def one_visit(value, baseline, lowest):
+    """The rules for M-protein, said once more for one number."""
+    if np.isnan(value):
+        return "NE"
+    rise = value - lowest
+    if rise >= 0.25 * lowest and rise >= (1.0 if lowest >= 5.0 else 0.5):
+        return "PD"
+    fall = 100.0 * (1.0 - value / baseline)
+    return next((name for name, least in (("VGPR", 90), ("PR", 50), ("MR", 25)) if fall >= least), "SD")
+
+
+def one_patient(course, confirmations):
+    """Best response and days of first response and progression, visit by visit."""
+    order = ["NE", "PD", "SD", "MR", "PR", "VGPR"]
+    seen = []
+    for visit in range(1, len(course)):
+        response = one_visit(course[visit], course[0], np.nanmin(course[:visit]))
+        if response != "NE":
+            seen.append((DAYS[visit], response))
+        if response == "PD":
+            break
+    held, first = [], NAN
+    for k, (day, response) in enumerate(seen):
+        window = [order.index(name) for _, name in seen[k : k + confirmations + 1]]
+        window += [order.index("SD")] * (confirmations + 1 - len(window))
+        if response != "PD":
+            held.append(max(min(window), order.index("SD")))
+            if held[-1] >= order.index("PR") and np.isnan(first):
+                first = day
+    progressed = bool(seen) and seen[-1][1] == "PD"
+    best = order[max(held)] if held else ("PD" if progressed else "NE")
+    return best, first, seen[-1][0] if progressed else NAN
+
+
+@pytest.mark.parametrize("confirmations", [0, 1, 2])
+def test_random_courses_agree_with_the_rules_followed_visit_by_visit(confirmations):
+    rng = np.random.default_rng(11)
+    courses = np.exp(rng.normal(0.0, 1.2, (400, len(DAYS))))  # no value lies on a limit
+    courses[:, 0] = rng.uniform(0.6, 8.0, 400)
+    courses[:, 1:][rng.random((400, len(DAYS) - 1)) < 0.25] = NAN
+    found = judge(*courses, confirmations=confirmations)
+    wanted = [one_patient(course, confirmations) for course in courses]
+    assert labels(found.best) == [best for best, _, _ in wanted]
+    np.testing.assert_array_equal(found.first_response_day, [first for _, first, _ in wanted])
+    np.testing.assert_array_equal(found.progression_day, [day for _, _, day in wanted])
+    assert {"NE", "PD", "SD", "MR", "PR"} <= {best for best, _, _ in wanted}
+
+
 def test_patients_are_judged_alike_alone_and_together():
     together = judge(*COURSES)
     for patient, course in enumerate(COURSES):
