@@ -139,12 +139,16 @@ class CrsOutcome:
         counts |= {f"surrogate grade >= {k}": (grade >= k, total) for k in (2, 3)}
         treated = np.isfinite(self.anti_cytokine_day) & self.evaluable
         counts["anti-cytokine therapy"] = (treated, total)
+        counts["CRS not resolved by the last day"] = (~self.resolved, int(self.crs.sum()))
         counts["not evaluable"] = (~self.evaluable, self.evaluable.size)
         named = {name: (int(marked.sum()), of) for name, (marked, of) in counts.items()}
         return share_table(named, level=level)
 
     def timing(self) -> pd.DataFrame:
-        """Onset, duration and IL-6 peak among patients with CRS: n, median, quartiles and range of each."""
+        """Onset, duration and IL-6 peak among patients with CRS: n, median, quartiles and range of each.
+
+        The duration of CRS that is not resolved by the last day is counted to that day.
+        """
         import pandas as pd
 
         items = {

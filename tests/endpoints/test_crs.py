@@ -206,6 +206,7 @@ def test_the_summary_counts_evaluable_patients_with_exact_intervals(with_one_fai
         "surrogate grade >= 2": 0,
         "surrogate grade >= 3": 0,
         "anti-cytokine therapy": 1,
+        "CRS not resolved by the last day": 0,
         "not evaluable": 1,
     }
     assert summary.loc["CRS, any", "total"] == 2
@@ -219,6 +220,17 @@ def test_the_table_has_a_row_a_patient_and_the_timing_only_those_with_crs(with_o
     timing = with_one_failure.timing().set_index("item")
     assert timing.loc["duration", ["n", "median"]].tolist() == pytest.approx([1, 3.1])
     assert judge(NORMAL).timing()["median"].isna().all()
+
+
+def test_crs_that_goes_on_is_counted_among_those_with_crs():
+    summary = judge(ENDLESS, ONE_FEVER, NORMAL).summary().set_index("item")
+    assert summary.loc["CRS not resolved by the last day", ["count", "total"]].tolist() == [1, 2]
+
+
+def test_nobody_gives_an_empty_outcome():
+    found = cytokine_release(DAYS, *[np.empty((0, DAYS.size))] * 2, anti_cytokine_day=[], uniform=[])
+    assert len(found.table()) == 0
+    assert (found.summary()["text"] == "0/0").all()
 
 
 def test_all_faults_of_the_values_are_named_at_once():
