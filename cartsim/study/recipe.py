@@ -113,7 +113,9 @@ def patients_of(recipe: Recipe) -> list[PatientRecipe]:
     priors = {name: model.parameter(name).prior for name in drawn.typical}
     fixed = sorted(name for name in drawn.spreads if priors[name].normal_on_line is None)
     if fixed:
-        raise ConfigError(FILE, [(f"population.spreads.{n}", "its prior is not normal on a line") for n in fixed])
+        raise ConfigError(
+            FILE, [(f"population.spreads.{n}", "its prior is not normal on a line") for n in fixed]
+        )
     rng = np.random.default_rng([recipe.seed, DRAWN])
     doses = drawn.doses * (drawn.subjects if len(drawn.doses) == 1 else 1)
     places = rng.standard_normal((drawn.subjects, len(drawn.typical)))
