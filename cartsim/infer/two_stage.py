@@ -1,10 +1,10 @@
 """A population from patients fitted one by one: a second road to the same posterior, as a cross-check.
 
-Stage 1 samples every patient alone under a known individual prior. Stage 2 is Metropolis within Gibbs over the
-population, whose proposals for a patient are its stage-1 draws: the likelihood, which is in both, cancels, and
-the stage-1 prior is weighted out. So stage 2 needs no solve and shares no patient move with the block sampler.
-Lunn, Barrett, Sweeting & Thompson 2013, J R Stat Soc C. It cannot share a residual sd, an assay factor or a
-structural parameter between patients.
+Stage 1 samples every patient alone under a known individual prior. Stage 2 is Metropolis within Gibbs over
+the population, whose proposals for a patient are its stage-1 draws: the likelihood, which is in both,
+cancels, and the stage-1 prior is weighted out. So stage 2 needs no solve and shares no patient move with the
+block sampler (the exact update of the population is shared). It cannot share a residual sd, an assay factor
+or a structural parameter between patients. Lunn, Barrett, Sweeting & Thompson 2013, J R Stat Soc C.
 """
 
 from __future__ import annotations
@@ -236,22 +236,22 @@ def _starts(population: Population, first: StageOne, rng: np.random.Generator, c
 def stages_compared(draws: Draws, population: Population, second: TwoStage) -> pd.DataFrame:
     """The one-stage posterior beside the two-stage one, the largest difference first.
 
-    One row a typical value, effect, spread and correlation, on the unconstrained scale: one_stage_mean,
-    one_stage_sd, two_stage_mean, two_stage_sd, difference (of the means, in one-stage sds), sd_ratio (two
-    over one), monte_carlo_error (standard error of the two-stage mean, in the same sds, from the spread of its
-    independent chains).
+    One row a typical value or effect (unconstrained scale: log, logit), spread (as an sd: its log has a long
+    tail towards zero that says little) and correlation. Columns: one_stage_mean, one_stage_sd,
+    two_stage_mean, two_stage_sd, difference (of the means, in one-stage sds), sd_ratio (two over one),
+    monte_carlo_error (standard error of the two-stage mean in the same sds, from the spread of its
+    independent chains; the error of the finite stage-1 draws, which all chains share, comes on top).
     """
     import pandas as pd
 
-    shown = slice(0, population.columns.shared.start)
-    one = population.unconstrain(draws.flat())[:, shown]
-    chains = second.chains[:, :, shown]
+    one = _shown(population, population.unconstrain(draws.flat()))
+    chains = np.stack([_shown(population, chain) for chain in second.chains])
     mean, sd = one.mean(axis=0), one.std(axis=0, ddof=1)
     two = chains.reshape(-1, chains.shape[-1])
     error = chains.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(len(chains))
     table = pd.DataFrame(
         {
-            "name": second.names[shown],
+            "name": second.names[: one.shape[1]],
             "one_stage_mean": mean,
             "one_stage_sd": sd,
             "two_stage_mean": two.mean(axis=0),
@@ -262,3 +262,10 @@ def stages_compared(draws: Draws, population: Population, second: TwoStage) -> p
         }
     )
     return table.sort_values("difference", key=np.abs, ascending=False, ignore_index=True)
+
+
+def _shown(population: Population, u: Array) -> Array:
+    """Of points (n, d): coefficients unconstrained, spreads and correlations as such, float64 (n, columns)."""
+    at = population.columns
+    physical = population.constrain(u)
+    return np.hstack([u[:, at.coefficients], physical[:, at.log_spread], physical[:, at.correlation]])
