@@ -265,7 +265,7 @@ def stages_compared(draws: Draws, population: Population, second: TwoStage) -> p
 
 
 def _shown(population: Population, u: Array) -> Array:
-    """Of points (n, d): coefficients unconstrained, spreads and correlations as such, float64 (n, columns)."""
+    """Coefficients unconstrained, spreads and correlations as such, of points (n, d); float64 (n, columns)."""
     at = population.columns
     physical = population.constrain(u)
     return np.hstack([u[:, at.coefficients], physical[:, at.log_spread], physical[:, at.correlation]])
