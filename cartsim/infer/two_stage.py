@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cartsim.infer.draws import Draws
     from cartsim.infer.hierarchy import RandomEffect
     from cartsim.infer.settings import Gates, SamplerSettings
+    from cartsim.regimen.events import EventTable
 
 Array = NDArray[np.float64]
 
@@ -112,7 +113,6 @@ def individual_problems(
     problems = []
     for subject in population.subjects:
         own = arrays.of(subject)
-        regimen = population.regimens.get(subject)
         problems.append(
             Problem(
                 population.model,
@@ -121,17 +121,18 @@ def individual_problems(
                 parameters,
                 population.errors,
                 population.fixed,
-                None if regimen is None else _events(population, subject),
+                _events(population, subject),
                 population.method,
             )
         )
     return tuple(problems)
 
 
-def _events(population: Population, subject: str):
+def _events(population: Population, subject: str) -> EventTable | None:
     from cartsim.regimen.regimen import events_of
 
-    return events_of(population.model, [population.regimens[subject]])
+    regimen = population.regimens.get(subject)
+    return None if regimen is None else events_of(population.model, [regimen])
 
 
 def _refuse_what_is_shared(population: Population) -> None:
@@ -265,7 +266,7 @@ def stages_compared(draws: Draws, population: Population, second: TwoStage) -> p
 
 
 def _shown(population: Population, u: Array) -> Array:
-    """Coefficients unconstrained, spreads and correlations as such, of points (n, d); float64 (n, columns)."""
+    """Coefficients unconstrained, spreads and correlations as such, (n, columns), of points (n, d)."""
     at = population.columns
     physical = population.constrain(u)
     return np.hstack([u[:, at.coefficients], physical[:, at.log_spread], physical[:, at.correlation]])

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cartsim.data.read import read_data
 from cartsim.errors import FitError
+from cartsim.infer.assemble_population import make_population
 from cartsim.infer.settings import Gates, SamplerSettings
 from cartsim.infer.two_stage import (
     StageOne,
@@ -15,7 +17,8 @@ from cartsim.infer.two_stage import (
     second_stage,
     stages_compared,
 )
-from cartsim.observe.error_models import LogNormalError
+from cartsim.models import load_model
+from cartsim.observe.error_models import AdditiveError, LogNormalError
 from cartsim.spec.priors import Fixed, HalfNormal, LogNormal, Normal
 from tests.infer.test_block_target import SIGMA, by_quadrature, draws_of, population_of
 
@@ -125,4 +128,17 @@ def test_stage_1_measures_what_the_population_measures():
         problem.log_likelihood(np.full((1, 2), 0.2))[0] for problem in individual_problems(population)
     )
     assert together == pytest.approx(apart, rel=1e-12)
-    assert Fixed(SIGMA) == population.errors["high"].sigma
+
+
+def test_in_stage_1_every_patient_keeps_its_own_doses(project):
+    """Theophylline, simulated: three dose levels, two subjects of each."""
+    data = read_data(project / "fits" / "theophylline_simulated" / "data.csv")
+    chosen = data.subset([f"SIM-{k}" for k in (1, 2, 5, 6, 9, 10)])
+    population = make_population(
+        load_model("theophylline"), chosen, errors={"theophylline": AdditiveError(sigma=Fixed(0.694))}
+    )
+    u, typical = np.zeros((1, population.ndim)), np.array([0.463, 1.01, 3.46])
+    u[:, population.columns.theta] = np.tile(typical, 6)
+    together = population.evaluate(u).log_likelihood[0]
+    apart = sum(problem.log_likelihood(typical[None])[0] for problem in individual_problems(population))
+    assert together == pytest.approx(apart, rel=1e-12)
