@@ -14,8 +14,12 @@ def recipe(
 ) -> None:
     """Simulate the patient table that a fit folder's recipe describes."""
     from cartsim.data.write import replace_text
-    from cartsim.study.recipe import read_recipe, simulated_table
+    from cartsim.study.recipe import read_recipe, simulated_table, truth_table
 
-    target = out or folder / "data.csv"
-    replace_text(target, simulated_table(read_recipe(folder)))
+    target, made = out or folder / "data.csv", read_recipe(folder)
+    replace_text(target, simulated_table(made))
     typer.echo(f"wrote {target} (SIMULATED)")
+    if made.population is not None:
+        truth = target.with_name("truth.csv")
+        replace_text(truth, truth_table(made))
+        typer.echo(f"wrote {truth} (true values of the drawn patients)")

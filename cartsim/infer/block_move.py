@@ -68,6 +68,25 @@ def propose_blocks(mix: MoveMix, sample: Array, others: Array, random) -> tuple[
     return proposed, log_ratio
 
 
+def redraw_population(population: Population, u: Array, random) -> None:
+    """Typical values and effects exactly, spreads and correlations by Metropolis, in place; no solves.
+
+    u : float64 (W, d), points; the individual parameters stay
+    """
+    at = population.columns
+    theta = np.ascontiguousarray(at.individual(u))
+    coefficients, log_spread, y = population.hyper_parts(u)
+    normal, kinds, spread, eta = population.hyper_tables
+    fresh = random.standard_normal(coefficients.shape)
+    hierarchy.draw_coefficients(theta, log_spread, y, *population.design, normal, fresh, coefficients)
+    shape = (len(u), SPREAD_STEPS, log_spread.shape[1] + y.shape[1])
+    steps, log_uniform = random.standard_normal(shape), np.log(random.random_sample(shape))
+    hierarchy.walk_spread(
+        theta, coefficients, *population.design, kinds, spread, eta, steps, log_uniform, log_spread, y
+    )
+    u[:, at.coefficients], u[:, at.log_spread], u[:, at.correlation] = coefficients, log_spread, y
+
+
 class HierarchicalBlock:
     """The move; give it to `emcee.EnsembleSampler(moves=...)` with `population.log_posterior`.
 
@@ -130,7 +149,7 @@ class HierarchicalBlock:
         accepted = np.zeros(len(part.coords))
         for _ in range(PATIENT_SWEEPS):
             accepted += self._patients(part, others, random) / PATIENT_SWEEPS
-            self._hyper(part, random)
+            redraw_population(self.population, part.coords, random)
         if at.log_scale.stop > at.sigma.start:
             for _ in range(MEASUREMENT_STEPS):
                 self._measurement(part, others, random)
@@ -138,7 +157,7 @@ class HierarchicalBlock:
             self._shared(part, others, random)
         riding = self._pair if random.random_sample() < 0.5 else self._single
         riding(part, others, random)
-        self._hyper(part, random)
+        redraw_population(self.population, part.coords, random)
         return accepted
 
     def _solved(self, theta: Array, shared: Array, u: Array) -> tuple[Array, Array]:
@@ -165,21 +184,6 @@ class HierarchicalBlock:
         rows = np.repeat(moved, np.diff(population.observed.first), axis=1)
         part.predictions = np.where(rows, predictions, part.predictions)
         return moved.mean(axis=1)
-
-    def _hyper(self, part: Standing, random) -> None:
-        """Typical values and effects exactly, spreads and correlations by Metropolis; no solves."""
-        population, at, u = self.population, self.population.columns, part.coords
-        theta = np.ascontiguousarray(at.individual(u))
-        coefficients, log_spread, y = population.hyper_parts(u)
-        normal, kinds, spread, eta = population.hyper_tables
-        fresh = random.standard_normal(coefficients.shape)
-        hierarchy.draw_coefficients(theta, log_spread, y, *population.design, normal, fresh, coefficients)
-        shape = (len(u), SPREAD_STEPS, log_spread.shape[1] + y.shape[1])
-        steps, log_uniform = random.standard_normal(shape), np.log(random.random_sample(shape))
-        hierarchy.walk_spread(
-            theta, coefficients, *population.design, kinds, spread, eta, steps, log_uniform, log_spread, y
-        )
-        u[:, at.coefficients], u[:, at.log_spread], u[:, at.correlation] = coefficients, log_spread, y
 
     def _measurement(self, part: Standing, others: Array, random) -> None:
         """Residual sds and assay factors together, on cached predictions; no solves."""

@@ -80,7 +80,7 @@ def draws_of(population, folder, *, steps, seed):
 
 
 def by_quadrature(y):
-    """Posterior means and sds of mu, log omega and the first theta of one parameter, on a grid."""
+    """Posterior means and sds of mu, omega, log omega and the first theta of one parameter, on a grid."""
     mu, log_omega = np.meshgrid(np.linspace(-4, 4, 801), np.linspace(-9, 2.5, 801), indexing="ij")
     omega = np.exp(log_omega)
     height = stats.norm.logpdf(mu, 0.0, 1.0) + stats.halfnorm.logpdf(omega, scale=0.8) + log_omega
@@ -91,7 +91,13 @@ def by_quadrature(y):
     pull = omega**2 / (omega**2 + SIGMA**2)
     centre, spread = mu + pull * (y[0] - mu), pull * SIGMA**2
     found = {}
-    for name, mean, extra in (("mu", mu, 0.0), ("log_omega", log_omega, 0.0), ("theta", centre, spread)):
+    wanted = (
+        ("mu", mu, 0.0),
+        ("omega", omega, 0.0),
+        ("log_omega", log_omega, 0.0),
+        ("theta", centre, spread),
+    )
+    for name, mean, extra in wanted:
         average = (weight * mean).sum()
         found[name] = average, np.sqrt((weight * (extra + (mean - average) ** 2)).sum())
     return found

@@ -12,7 +12,7 @@ from cartsim.study.settings import read_settings
 
 FOLDERS = sorted((Path(__file__).resolve().parents[2] / "fits").iterdir())
 FILES = {"fit.toml", "source.md", "result.json", "draws.csv"}
-SIMULATED_FILES = {"recipe.toml", "data.csv"}
+SIMULATED_FILES = {"recipe.toml", "data.csv", "truth.csv"}
 PATIENT = {"passed", "gates", "misses", "solves", "seconds", "parameters"}
 DATA = {"name", "sha256", "subjects", "subjects_left_out", "observations", "percent_blq", "lloq"}
 
