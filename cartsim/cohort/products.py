@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cartsim.cohort.virtual_patients import Subgroup, VirtualPatients
+from cartsim.cohort.virtual_patients import BLOCK, Subgroup, VirtualPatients
 from cartsim.errors import ConfigError, ModelError
 from cartsim.regimen.doses import Dose
 from cartsim.regimen.protocols import HOUR, dexamethasone_rule, tocilizumab_rule
@@ -19,7 +19,7 @@ from cartsim.spec.model import Model
 
 FILE = Path(__file__).with_name("products.toml")
 WEIGHT_MEDIAN, WEIGHT_LOG_SD = 75.0, 0.2  # kg; assumed
-REGIMEN_STREAM, OUTCOME_STREAM = 1, 2
+REGIMEN_STREAM, OUTCOME_STREAM = 101, 102  # beside those of the parameters
 
 Positive = Annotated[float, Field(gt=0, strict=False)]
 Share = Annotated[float, Field(ge=0, le=1, strict=False)]
@@ -65,6 +65,9 @@ class Observation(Strict):
     flow_error: Positive
     m_protein_error: Positive
     flc_error: Positive
+    immunofixation: Positive
+    toxic_death: Share
+    follow_up: Positive
     response_days: Annotated[list[Annotated[float, Field(gt=0, strict=False)]], Field(min_length=1)]
 
 
@@ -158,11 +161,17 @@ class TrialPopulation:
             held=self.held or {},
         )
 
+    def uniform(self, stream: int, first: int, last: int, columns: int) -> np.ndarray:
+        """Random numbers of patients first .. last - 1 in [0, 1), (last - first, columns); theirs alone."""
+        begin = first // BLOCK
+        blocks = range(begin, -(-last // BLOCK)) if last > first else ()
+        rows = [np.random.default_rng([self.seed, stream, k]).random((BLOCK, columns)) for k in blocks]
+        whole = np.vstack([np.empty((0, columns)), *rows])
+        return whole[first - begin * BLOCK : last - begin * BLOCK]
+
     def treated(self, first: int, last: int) -> Treated:
         """Patients first .. last - 1."""
-        score = np.array(
-            [np.random.default_rng([self.seed, REGIMEN_STREAM, k]).random(3) for k in range(first, last)]
-        ).reshape(-1, 3)
+        score = self.uniform(REGIMEN_STREAM, first, last, 3)
         weights = WEIGHT_MEDIAN * np.exp(WEIGHT_LOG_SD * _normal(score[:, 0]))
         doses = np.exp(self.product.dose_log_sd * _normal(score[:, 1]))
         doses *= self.product.dose or self.product.dose_per_kg * weights
