@@ -54,6 +54,9 @@ RULES = [  # curve, therapy, CRS, fever onset, onset, end, resolved
     pytest.param(NORMAL, NAN, False, NAN, NAN, NAN, True, id="no fever, no CRS"),
     pytest.param(ONE_FEVER, NAN, True, 2.5, 2.5, 5.6, True, id="crossings lie between the times"),
     pytest.param(SIX_HOURS, NAN, True, 19.875, 19.875, 20.175, True, id="exactly six hours count"),
+    pytest.param(
+        [(0.0, 37.9), (60.0, 37.9)], NAN, False, NAN, NAN, NAN, True, id="warm to the end, no fever"
+    ),
     pytest.param(FIVE_HOURS, NAN, False, 20.0 - 0.1 / 0.9, NAN, NAN, True, id="less than six hours do not"),
     pytest.param(SHORT_THEN_LONG, NAN, True, 1.0, 2.5, 5.6, True, id="onset of the fever that lasts"),
     pytest.param(TWO_FEVERS, NAN, True, 2.5, 2.5, 11.6, True, id="the end is that of the last fever"),

@@ -68,7 +68,7 @@ def one_visit(value, baseline, lowest):
     if np.isnan(value):
         return "NE"
     rise = value - lowest
-    if rise >= 0.25 * lowest and rise >= (1.0 if lowest >= 5.0 else 0.5):
+    if rise >= 1.0 if lowest >= 5.0 else (rise >= 0.25 * lowest and rise >= 0.5):
         return "PD"
     fall = 100.0 * (1.0 - value / baseline)
     return next((name for name, least in (("VGPR", 90), ("PR", 50), ("MR", 25)) if fall >= least), "SD")

@@ -55,14 +55,20 @@ SERUM = [
     pytest.param({"m": [4.0, 0.1, NAN, 0.6]}, "PD", id="the lowest value is kept over a missing one"),
     pytest.param({"m": [4.0, 4.99]}, "SD", id="lowest below 5: 24.75 % are too few"),
     pytest.param({"m": [3.9, 4.9]}, "PD", id="lowest below 5: 0.5 is enough, 25 % are"),
-    pytest.param({"m": [5.0, 6.2]}, "SD", id="lowest 5: 1 g/dL reached but not 25 %"),
-    pytest.param({"m": [5.0, 6.25]}, "PD", id="lowest 5: 25 % and more than 1 g/dL"),
+    pytest.param({"m": [5.0, 5.99]}, "SD", id="lowest 5: less than 1 g/dL"),
+    pytest.param({"m": [5.0, 6.0]}, "PD", id="lowest 5: exactly 1 g/dL is enough, though only 20 %"),
+    pytest.param({"m": [4.99, 6.0]}, "SD", id="lowest just below 5: 1 g/dL without 25 % is not"),
+    pytest.param({"m": [6.0, 5.0, 6.0]}, "PD", id="from a lowest of 5 back to the baseline"),
     pytest.param({"m": [4.0, NAN]}, "NE", id="not measured"),
     pytest.param({"m": [2.0, 2.0], "flc": [20.0, 400.0]}, "SD", id="FLC rise where M-protein is measurable"),
-    pytest.param({"m": [2.0, 2.0], "marrow": [0.2, 0.299]}, "SD", id="marrow rise of 9.9 points"),
-    pytest.param({"m": [2.0, 2.0], "marrow": [0.2, 0.3]}, "PD", id="marrow rise of exactly 10 points"),
-    pytest.param({"m": [2.0, 2.0], "marrow": [0.6, 0.72]}, "SD", id="marrow rise of 12 points but 20 %"),
-    pytest.param({"m": [2.0, NAN], "marrow": [0.2, 0.3]}, "PD", id="PD of marrow where M-protein is missing"),
+    pytest.param(
+        {"m": [2.0, 2.0], "marrow": [0.2, 0.9]}, "SD", id="marrow rise where M-protein is measurable"
+    ),
+    pytest.param(
+        {"m": [2.0, NAN], "plasmacytoma": [0.0, 1.0]},
+        "PD",
+        id="a new plasmacytoma where M-protein is missing",
+    ),
 ]
 PLASMACYTOMA = [
     pytest.param({"m": [4.0, 1.0], "plasmacytoma": [4.0, 2.0]}, "PR", id="plasmacytoma halved"),
@@ -97,6 +103,9 @@ MARROW = [
     pytest.param({"m": 0.1, "marrow": [0.3, 0.16]}, "SD", id="marrow: fall of less"),
     pytest.param({"m": 0.1, "marrow": [0.3, 0.01]}, "PR", id="marrow: no VGPR"),
     pytest.param({"m": 0.0, "marrow": [0.3, 0.01]}, "CR", id="marrow: CR"),
+    pytest.param({"m": 0.1, "marrow": [0.3, 0.399]}, "SD", id="marrow: rise of 9.9 points"),
+    pytest.param({"m": 0.1, "marrow": [0.3, 0.4]}, "PD", id="marrow: rise of exactly 10 points"),
+    pytest.param({"m": 0.1, "marrow": [0.6, 0.72]}, "SD", id="marrow: rise of 12 points but 20 %"),
     pytest.param({"m": 0.1, "marrow": [0.29, 0.01]}, "NE", id="nothing measurable"),
     pytest.param({"m": 0.1, "marrow": [0.2, 0.31]}, "PD", id="nothing measurable, yet progression"),
 ]
@@ -126,6 +135,13 @@ def test_a_patient_is_followed_by_the_first_value_that_is_measurable(values, lim
     assert measured_by(visits_of(**values), settings)[0] == expected
 
 
+def test_marrow_may_be_counted_for_everybody():
+    everybody = ImwgSettings(marrow_counts_for=tuple(Measured))
+    assert codes(everybody, m=[2.0, 2.0], marrow=[0.2, 0.3])[-1] == "PD"
+    assert codes(everybody, m=[2.0, NAN], marrow=[0.2, 0.3])[-1] == "PD"
+    assert codes(everybody, m=[2.0, 2.0], marrow=[0.2, 0.29])[-1] == "SD"
+
+
 def test_without_light_chains_no_cr_is_stringent():
     assert codes(m=[4.0, 0.0], marrow=[0.2, 0.0], flc=None)[-1] == "CR"
 
@@ -151,9 +167,12 @@ def test_only_the_baseline_lies_before_infusion():
 
 def test_all_faults_of_the_settings_are_named_at_once():
     with pytest.raises(EndpointError) as caught:
-        ImwgSettings(confirmations=-1, partial=0.95, immunofixation_stringent=0.1, mrd=0.0)
+        ImwgSettings(
+            marrow_counts_for=("all",), confirmations=-1, partial=0.95, immunofixation_stringent=0.1, mrd=0.0
+        )
     named = {name for name, _ in caught.value.faults}
-    assert named == {"confirmations", "minor, partial, very_good", "immunofixation_stringent", "mrd"}
+    ranges = {"minor, partial, very_good", "immunofixation_stringent", "mrd"}
+    assert named == {"confirmations", "marrow_counts_for", *ranges}
 
 
 def test_curves_are_read_at_visits_by_straight_lines():
