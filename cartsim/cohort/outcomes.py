@@ -1,4 +1,4 @@
-"""What becomes of virtual patients: kinetics as sampled, CRS, response, progression and death, one row a patient."""
+"""What becomes of virtual patients: sampled kinetics, CRS, response, progression and death, one row each."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ ACUTE = np.arange(0.0, 40.01, 0.25)  # day; CRS is read on it
 EARLY, LATE = 28.0, 180.0  # AUC0-28d, AUC0-6m
 MONTH_1, MONTH_6 = 28.0, 180.0
 CYTOKINES = ("ifng", "il6", "il6_signal", "il8", "il10")
+KNOWN_BEFORE = ("patient", "status", "dose", "weight", "burden")
 RTOL = 1e-4  # an outcome class changes in less than 0.5 % of patients when it is doubled (benchmarks)
 
 
@@ -135,9 +136,7 @@ def _chunk(population: TrialPopulation, begin: int, end: int, method: Method, th
     frame = pd.DataFrame(table)
     failed = frame["status"] != 0
     if failed.any():  # counted by `status`, never scored
-        blank = [
-            name for name in frame.columns if name not in ("patient", "status", "dose", "weight", "burden")
-        ]
+        blank = [name for name in frame.columns if name not in KNOWN_BEFORE]
         frame[blank] = frame[blank].astype(object).mask(failed).infer_objects()
     return frame
 
@@ -210,7 +209,7 @@ def _true(curves: Curves, output: str, day: float) -> Array:
 
 
 def _death(curves: Curves, seen, crs: CrsOutcome, uniform: Array, toxic: Array) -> Array:
-    """Day at which the cumulative hazard passes the patient's own limit, or an early toxic death; NaN alive."""
+    """Day at which the cumulative hazard passes the patient's own limit, or a toxic one; NaN alive."""
     limit = -np.log1p(-uniform)
     hazard = np.where(np.isfinite(curves.hazard), curves.hazard, -np.inf)
     after = (hazard < limit[:, None]).sum(axis=1)
