@@ -36,9 +36,13 @@ def test_every_patient_has_one_row_and_sensible_outcomes(table):
     assert (table.loc[table["crs"], "surrogate_grade"] >= 1).all()
     assert (table.loc[~table["crs"], "surrogate_grade"] == 0).all()
     assert table["crs_onset"].notna().equals(table["crs"])
-    assert (table["pfs_day"] <= table["os_day"] + 1e-9).all(), "progression-free ends with death at the latest"
+    assert (table["pfs_day"] <= table["os_day"] + 1e-9).all(), (
+        "progression-free ends with death at the latest"
+    )
     assert (table.loc[table["os_event"], "pfs_event"]).all(), "a death ends it"
-    assert ((table["cmax_pcr"] == 0) | (table["cmax_pcr"] >= 50)).all(), "nothing below the LLOQ is quantified"
+    assert ((table["cmax_pcr"] == 0) | (table["cmax_pcr"] >= 50)).all(), (
+        "nothing below the LLOQ is quantified"
+    )
     assert (table["auc6m_pcr"] >= table["auc28_pcr"]).all()
 
 
