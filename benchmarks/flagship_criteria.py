@@ -2,11 +2,12 @@
 
 python -m benchmarks.flagship_criteria
 
-Class: criteria C1-C16, 2,000 virtual patients of the fast and slow product. Trial: 2,000 trials of six of the
-local one, through the observation process. The parameters were set by hand and by search on the class criteria
-and on medians of counts, CRP and soluble BCMA of Fandrei 2024: a pass says that the model CAN do it. Relations
-were not in that calibration but for burden and response, which decided how soluble BCMA acts. Also: unphysical
-states among 10,000 draws, failed solves, and outcome classes that change when every tolerance is doubled.
+Class: criteria C1-C16, 2,000 virtual patients of the fast and slow product. Trial: 2,000 trials of six of
+the local one, through the observation process. The parameters were set by hand and by search on the class
+criteria and on medians of counts, CRP and soluble BCMA of Fandrei 2024: a pass says that the model CAN do
+it. Relations were not in that calibration but for burden and response, which decided how soluble BCMA
+acts. Also: unphysical states among 10,000 draws, failed solves, and outcome classes that change when
+every tolerance is doubled.
 """
 
 from __future__ import annotations
