@@ -32,6 +32,14 @@ def test_every_public_name_of_a_reduced_cohort_exists() -> None:
         assert name in dir(cartsim)
 
 
+def test_every_public_name_of_virtual_patients_and_endpoints_exists() -> None:
+    for name in (
+        *("Forcing", "TrialPopulation", "read_products", "outcome_table"),
+        *("cytokine_release", "imwg_response", "MyelomaVisits", "kaplan_meier"),
+    ):
+        assert getattr(cartsim, name).__name__ == name
+
+
 def test_simulate_stays_the_function_after_its_file_was_imported() -> None:
     code = (
         "import cartsim; from cartsim.solve.batch import batch; import cartsim.simulate; "

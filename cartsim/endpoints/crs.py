@@ -224,6 +224,17 @@ def cytokine_release(
     )
 
 
+def il6_at_grade(cut: float, *, slope: float = CrsSettings.slope, probability: float = 0.5) -> float:
+    """IL-6 (pg/mL) at which the map gives a grade with `probability`: the limit of a rule "at grade >= k".
+
+    `cut` is theta_2 or theta_3 of the product.
+    """
+    faults = Faults()
+    faults.need(0.0 < probability < 1.0, "probability", f"is {probability}, between 0 and 1 needed")
+    faults.raise_any()
+    return float(10.0 ** ((cut + np.log(probability / (1.0 - probability))) / slope))
+
+
 def grade_probability(il6_peak: ArrayLike, theta: float, *, slope: float = 1.23) -> Array:
     """P(grade >= k | CRS) = logistic(slope * log10(peak IL-6 in pg/mL) - theta_k); 0 at a peak of 0."""
     from scipy.special import expit

@@ -12,6 +12,7 @@ from cartsim.endpoints.crs import (
     CrsSettings,
     cytokine_release,
     grade_probability,
+    il6_at_grade,
 )
 from cartsim.endpoints.stretches import at_or_above
 from cartsim.errors import EndpointError
@@ -255,3 +256,11 @@ def test_all_faults_of_the_settings_are_named_at_once():
     names = {name for name, _ in caught.value.faults}
     assert names == {"fever_days", "theta_3_minus_2", "resolved_below", "theta_2"}
     assert replace(CrsSettings(), theta_2=THETA_2_CLASS).theta_3 == pytest.approx(5.4)
+
+
+def test_the_il6_of_a_grade_has_that_grades_probability():
+    for cut, share in ((3.5, 0.5), (5.4, 0.2)):
+        limit = il6_at_grade(cut, probability=share)
+        assert grade_probability(np.array([limit]), cut, slope=1.23)[0] == pytest.approx(share)
+    with pytest.raises(EndpointError, match="between 0 and 1"):
+        il6_at_grade(3.5, probability=1.0)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from cartsim.endpoints.crs import il6_at_grade
 from cartsim.models import load_model
 from cartsim.regimen.doses import Dose
-from cartsim.regimen.protocols import lymphodepletion, tocilizumab, tocilizumab_rule
+from cartsim.regimen.protocols import dexamethasone_rule, lymphodepletion, tocilizumab, tocilizumab_rule
 from cartsim.regimen.regimen import Regimen
 from cartsim.simulate import simulate
 from cartsim.spec.check import starts
@@ -96,6 +97,24 @@ def test_a_rule_gives_tocilizumab_at_fever_inside_the_solver():
     amount = run.state("toci_central")[0]
     assert np.all(amount[day + 0.49 > GRID] == 0.0)
     assert amount[day + 0.5 < GRID][0] > 500.0
+
+
+def test_rules_at_a_surrogate_grade_and_second_doses_are_found_in_the_solver():
+    limit = il6_at_grade(3.5)  # 700 pg/mL
+    rules = (
+        tocilizumab_rule(38.5, weight=70.0, at_most=2),
+        dexamethasone_rule(limit, watch="il6_signal", delay=0.0),
+    )
+    sick = {"il6_gain": 80_000.0, "ifng_gain": 60.0, "fever_macrophage": 2.5}
+    run = course(regimen=Regimen((Dose(450e6),), rules), **sick)
+    fired = {name: [day for other, day in run.firings[0] if other == name] for name, _ in run.firings[0]}
+    assert len(fired["tocilizumab"]) == 2, "still febrile 8 h after the first dose"
+    assert fired["tocilizumab"][1] - fired["tocilizumab"][0] >= 20 / 24 - 1e-9
+    signal = np.interp(fired["dexamethasone"][0], GRID, run.output("il6_signal")[0])
+    assert signal == pytest.approx(limit, rel=0.2), "read off a 6-hour grid"
+    plain = course(dose=450e6, **sick)
+    after = (fired["dexamethasone"][0] + 0.5 < GRID) & (fired["dexamethasone"][0] + 1.5 > GRID)
+    assert np.all(run.output("ifng")[0][after] < 0.7 * plain.output("ifng")[0][after])
 
 
 def test_switches_turn_their_hypotheses_off(fast):
