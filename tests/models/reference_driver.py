@@ -13,7 +13,8 @@ AS_THE_SHEET = {
     "il6_gain": 6_900.0,
     "crp_max": 210.0,
     "macrophage_loss": 0.75,
-    "fever_half": 26.0,
+    "fever_macrophage": 0.6,
+    "fever_il6": 2.2,
     "refractory_recovery": 1e5,
     "fever_delay": 1e5,
 }
