@@ -87,14 +87,15 @@ def grid(population: TrialPopulation) -> Array:
 
 def solve(population: TrialPopulation, begin: int, end: int, method: Method, threads: int) -> Curves:
     """Curves of patients begin .. end - 1 under what they are given."""
-    return _solved(population, population.treated(begin, end), method, threads)[0]
+    treated = population.treated(begin, end)
+    return curves_at(population, treated, grid(population), method=method, threads=threads)[0]
 
 
-def _solved(
-    population: TrialPopulation, treated: Treated, method: Method, threads: int
+def curves_at(
+    population: TrialPopulation, treated: Treated, days: Array, *, method: Method, threads: int = 1
 ) -> tuple[Curves, Array]:
+    """Curves of treated patients at `days` (T,), and the days when each one's rules fired (n, K)."""
     model: Model = population.model
-    days = grid(population)
     events = events_of(model, treated.regimens)
     solved = batch(model, treated.rows, days, events=events, method=method, threads=threads)
     shape = (len(treated.rows), len(days), -1)
@@ -127,7 +128,7 @@ class Followed:
 def followed(population: TrialPopulation, begin: int, end: int, method: Method, threads: int) -> Followed:
     """Patients begin .. end - 1; their random numbers are their own, whoever else is asked for."""
     seen, treated = population.products.observation, population.treated(begin, end)
-    curves, firings = _solved(population, treated, method, threads)
+    curves, firings = curves_at(population, treated, grid(population), method=method, threads=threads)
     visits, samples = len(seen.response_days), len(population.product.sample_days)
     luck = population.uniform(OUTCOME_STREAM, begin, end, 3 + 2 * visits + 2 * samples)
     noise = _normal(luck[:, 3:])

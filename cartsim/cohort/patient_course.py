@@ -1,4 +1,4 @@
-"""One virtual patient's whole course as its page shows it: curves, drugs given, CRS, response at each visit."""
+"""One virtual patient as its page shows it: curves, drugs given, CRS, response at each visit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cartsim.cohort.outcomes import RTOL, Followed, followed
+from cartsim.cohort.outcomes import RTOL, Followed, curves_at, followed, grid
 from cartsim.cohort.products import TrialPopulation
 from cartsim.endpoints.imwg_rules import Measured, Response
 from cartsim.errors import SolveError
@@ -31,7 +31,7 @@ class PatientCourse:
         `time` (day), `drug`, `amount` of what rules gave; the CAR-T cells themselves are not in it.
     crs : (onset day, last day, surrogate grade), None without CRS
     responses : DataFrame
-        `time` (day), `response`: confirmed response at each visit, PD from progression on, NE as NE.
+        `time` (day), `response` at each visit while alive: best confirmed so far, PD from progression on.
     best : best confirmed response, as printed
     measured_by : what the response is read from: m_protein, flc, marrow or nothing
     progression_day, death_day : day, NaN = none
@@ -60,14 +60,16 @@ def patient_course(
     """
     import pandas as pd
 
-    seen = followed(population, patient, patient + 1, method or Rodas5P(rtol=RTOL), 1)
+    method = method or Rodas5P(rtol=RTOL)
+    seen = followed(population, patient, patient + 1, method, 1)
     status = int(seen.curves.status[0])
     if status:
         raise SolveError(f"virtual patient {patient} could not be solved", value=STATUS[status])
     death = float(seen.death_day[0])
     end = death if np.isfinite(death) else np.inf
-    curves = {name: values[0] for name, values in seen.curves.outputs.items()}
-    course = pd.DataFrame({"time": seen.curves.days, **curves})
+    smooth = np.union1d(grid(population), np.arange(0.0, population.products.observation.follow_up + 0.1))
+    curves, _ = curves_at(population, seen.treated, smooth, method=method)
+    course = pd.DataFrame({"time": smooth, **{name: values[0] for name, values in curves.outputs.items()}})
     drugs, responses = given(seen, 0), visit_words(seen, 0)
     onset, crs_end, grade = seen.crs.onset[0], seen.crs.end[0], int(seen.crs.surrogate_grade[0])
     return PatientCourse(
@@ -102,12 +104,15 @@ def given(seen: Followed, row: int) -> pd.DataFrame:
 
 
 def visit_words(seen: Followed, row: int) -> pd.DataFrame:
-    """Confirmed response of one patient at each visit after infusion, PD from progression on."""
+    """Best confirmed response so far at each visit after infusion, PD from progression on: time, response.
+
+    A response is not lost by a rise that is not yet progression, as in a trial's report.
+    """
     import pandas as pd
 
     response = seen.response
-    codes = response.confirmed[row].copy()
-    # An unconfirmed PD that is no progression does not occur with pd_confirmations = 0.
+    codes = np.maximum.accumulate(response.confirmed[row])
     codes[response.days >= response.progression_day[row]] = Response.PD
+    codes[response.days > response.death_day[row]] = Response.NE
     words = [Response(int(code)).label for code in codes]
     return pd.DataFrame({"time": response.days, "response": words}).iloc[1:].reset_index(drop=True)
