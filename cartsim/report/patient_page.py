@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 PHENOTYPES = (
     ("tem", "memory (Tem)", BLUE),
-    ("effector_1", "effector Te_1", SKY),
-    ("effector_2", "effector Te_2", ORANGE),
+    ("effector_1", "activated (Te_1)", SKY),
+    ("effector_2", "cytotoxic (Te_2)", ORANGE),
     ("exhausted_count", "exhausted", GREY),
 )
 CYTOKINES = (
@@ -113,13 +113,13 @@ def _phenotypes(axes: Axes, course: DataFrame) -> None:
     axes.stackplot(
         shown["time"].to_numpy(float),
         *(rest, *layers),
-        labels=("infused, not engrafted", *(label for _, label, _ in PHENOTYPES)),
+        labels=("infused", *(label for _, label, _ in PHENOTYPES)),
         colors=(PALE, *(colour for _, _, colour in PHENOTYPES)),
     )
     axes.set(title="CAR-T cells in blood, by phenotype", ylabel="cells/µL", xlim=(0.0, EXPANSION_DAYS))
-    axes.set_ylim(0.0, 1.05 * max(shown["car_t"].max(), 1.0))
+    axes.set_ylim(0.0, 1.25 * max(shown["car_t"].max(), 1.0))
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], loc="upper right")  # in the order of the stack
+    axes.legend(handles[::-1], labels[::-1], loc="upper left", ncols=3)  # in the order of the stack
     plain(axes.yaxis)
 
 
@@ -127,10 +127,11 @@ def _cytokines(axes: Axes, course: DataFrame, doses: DataFrame | None) -> None:
     shown = course[course["time"] <= ACUTE_DAYS]
     for name, label, colour in CYTOKINES:
         axes.plot(shown["time"], shown[name], color=colour, label=label)
-    ends = [(shown[name].iloc[-1], label, colour) for name, label, colour in CYTOKINES]
+    last = shown.iloc[-1]
+    ends = [(last["time"], last[name], label, colour) for name, label, colour in CYTOKINES]
     if doses is not None and len(doses):  # without a blocker the two curves are one
         axes.plot(shown["time"], shown["il6_signal"], color=BLUE, ls=(0, (1, 1.2)), lw=1.3)
-        ends.append((shown["il6_signal"].iloc[-1], "IL-6 not blocked\n(dotted)", BLUE))
+        ends.append((last["time"], last["il6_signal"], "IL-6 not blocked", BLUE))
     axes.set_yscale("log")
     axes.set(title="Cytokines in serum", ylabel="pg/mL", xlim=(0.0, ACUTE_DAYS))
     highest = max(shown[name].max() for name, _, _ in CYTOKINES)
@@ -155,6 +156,7 @@ def _fever(
     plain(other.yaxis)
     axes.set_zorder(other.get_zorder() + 1)  # fever is what CRS is read from: above CRP
     axes.patch.set_visible(False)
+    axes.grid(visible=False)
     axes.plot(shown["time"], shown["temperature"], color=VERMILION, lw=2.0)
     axes.yaxis.label.set_color(VERMILION)
     axes.axhline(FEVER, color=INK, lw=0.8, ls="--")
@@ -176,9 +178,9 @@ def _disease(axes: Axes, course: DataFrame, responses: DataFrame | None, measure
             continue
         share = np.where(values > 0.0, values, np.nan) / values[0]
         axes.plot(days, share, color=colour, lw=2.6 if name == followed else 1.4)
-        ends.append((share[-1], f"{label}\n{number(values[0], 2)} {unit}".rstrip(), colour))
+        ends.append((days[-1], share[-1], f"{label}, from {number(values[0], 2)} {unit}".rstrip(), colour))
     axes.set_yscale("log")
-    axes.set(title="Myeloma: times baseline (its value at the names)", ylabel="times baseline")
+    axes.set(title="Myeloma, over baseline", ylabel="times baseline")
     axes.set_xlim(0.0, max(days[-1], 100.0))
     axes.set_ylim(LOWEST, HIGHEST)
     axes.set_yticks([10.0**k for k in range(-6, 2)])
@@ -186,7 +188,9 @@ def _disease(axes: Axes, course: DataFrame, responses: DataFrame | None, measure
     axes.minorticks_off()
     for level, text in ((0.5, "−50 %"), (0.1, "−90 %")):
         axes.axhline(level, color=GREY, lw=0.8, ls=(0, (4, 3)))
-        axes.annotate(text, (0.01, level), xycoords=("axes fraction", "data"), va="top", fontsize=7)
+        axes.annotate(
+            text, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7
+        )
     gone = days[course["burden"].to_numpy(float) <= 0.0]
     if len(gone):
         axes.annotate(
@@ -197,7 +201,7 @@ def _disease(axes: Axes, course: DataFrame, responses: DataFrame | None, measure
         )
     if responses is not None and len(responses):
         _strip(axes, responses, days[-1])
-    end_labels(axes, ends)
+    end_labels(axes, ends, highest=0.88)
 
 
 def _strip(axes: Axes, responses: DataFrame, end: float) -> None:
