@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cartsim.report.end_labels import end_labels
+from cartsim.report.response_colours import RESPONSES, word_colour
 from cartsim.report.style import (
     BLUE,
     GREEN,
@@ -51,11 +52,6 @@ MARKERS = (
     ("burden", "myeloma cells", "", INK),
 )
 FOLLOWED = {"m_protein": "m_protein", "flc": "free_light_chain"}  # thick: what the response is read from
-# Worse to better, light to dark; the words stand in the strip, so that colour is not the only sign.
-RESPONSES = {
-    "PD": VERMILION, "SD": PALE, "MR": "#D6E6F2", "PR": "#A9CCE3", "VGPR": "#7FB3D5", "CR": "#3E8EC4",
-    "sCR": "#1B6CA8",
-}  # fmt: skip
 FEVER = 38.0
 ACUTE_DAYS, EXPANSION_DAYS = 30.0, 60.0
 FAINTEST = 1.0  # pg/mL; lowest cytokine shown, below what assays quantify
@@ -212,14 +208,13 @@ def _strip(axes: Axes, responses: DataFrame, end: float) -> None:
         left = times[first]
         right = times[last] if last < len(times) else end
         axes.axvspan(left, right, 0.93, 1.0, color=RESPONSES.get(words[first], PALE), lw=0)
-        dark = words[first] in ("CR", "sCR", "PD")
         axes.annotate(
             *(words[first], (0.5 * (left + right), 0.965)),
             xycoords=("data", "axes fraction"),
             ha="center",
             va="center",
             fontsize=7.5,
-            color="white" if dark else INK,
+            color=word_colour(words[first]),
         )
 
 
