@@ -280,6 +280,9 @@ def _response(
 def _response_columns(seen: Followed, follow_up: float) -> dict[str, Array]:
     response = seen.response
     free = progression_free(response)
+    # Progression is seen up to the last visit only. Were deaths counted after it while everyone alive is
+    # censored at it, few would be at risk and the curve would fall to nothing.
+    last = response.days[-1]
     death = response.death_day
     return {
         "best_response": response.best,
@@ -291,8 +294,8 @@ def _response_columns(seen: Followed, follow_up: float) -> dict[str, Array]:
         "progression_day": response.progression_day,
         "depth": response.depth,
         "mrd_negative": response.mrd_negative,
-        "pfs_day": free.time,
-        "pfs_event": free.event,
+        "pfs_day": np.minimum(free.time, last),
+        "pfs_event": free.event & (free.time <= last),
         "os_day": np.where(np.isfinite(death), death, follow_up),
         "os_event": np.isfinite(death),
     }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 OUTER, INNER = 0.16, 0.38  # opacity of the two bands
-DECADES = 5.0  # most shown below the highest value
+DECADES = 8.0  # most shown below the highest value
 BELOW_LIMIT = 10.0  # how far under an LLOQ the axis goes on
 LIMIT = {"color": VERMILION, "lw": 1.0, "ls": (0, (5, 3))}
 
@@ -93,9 +93,10 @@ def _value_axis(axes: Axes, rows: DataFrame, limit: float | None) -> None:
     positive = values[values > 0.0]
     if len(positive) and (values >= 0.0).all() and wide(positive.min(), positive.max()):
         top = positive.max()
-        floor = max(positive.min(), top * 10.0**-DECADES) if limit is None else limit / BELOW_LIMIT
+        middle = rows.loc[rows["q25"] > 0.0, "q25"].min()  # the middle half is always seen
+        floor = max(middle / 3.0, top * 10.0**-DECADES) if limit is None else limit / BELOW_LIMIT
         axes.set_yscale("log", nonpositive="clip")
-        axes.set_ylim(min(floor, top / 10.0), 2.0 * top)
+        axes.set_ylim(min(floor, top / 10.0) if floor > 0.0 else top / 10.0, 2.0 * top)
         decades(axes.yaxis, 6)
     else:
         plain(axes.yaxis, 5)

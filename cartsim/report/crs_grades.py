@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from cartsim.report.style import GREY, INK, ORANGE, PALE, VERMILION, drawn, headline, plain, sheet, stamp
 from cartsim.report.wording import whole
@@ -20,7 +21,7 @@ SURROGATE = (
     "Grades are a surrogate drawn from peak IL-6 (no blood pressure or oxygen need is simulated); "
     "the cut for grade 2 was chosen for each product."
 )
-NARROWEST = 2.5  # percent; narrower parts have no room for their count
+DIGIT = 0.9  # percent; width of a digit: narrower parts have no room for their count
 
 
 @drawn
@@ -41,7 +42,7 @@ def crs_grades(table: DataFrame, *, title: str = "") -> Figure:
         for grade, patients in zip(rows["grade"], rows["patients"], strict=True):
             width = 100.0 * patients / total
             axes.barh(-y, width, left=left, height=0.62, color=COLOURS[grade], edgecolor="white", lw=0.8)
-            if width >= NARROWEST:
+            if width >= DIGIT * len(str(patients)):
                 axes.annotate(
                     *(whole(patients), (left + 0.5 * width, -y)),
                     ha="center",
@@ -58,8 +59,8 @@ def crs_grades(table: DataFrame, *, title: str = "") -> Figure:
     plain(axes.xaxis, 6)
     axes.grid(visible=False, axis="y")
     found = [grade for grade in COLOURS if grade in set(table["grade"])]
-    handles = [axes.barh(0, 0, color=COLOURS[grade], label=grade) for grade in found]
-    figure.legend(handles=handles, loc="outside upper left", ncols=len(found))
+    handles = [Patch(facecolor=COLOURS[grade], label=grade) for grade in found]
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=len(found))
     headline(figure, title or "CRS by surrogate grade", SURROGATE)
     stamp(figure, ["SIMULATED"])
     return figure

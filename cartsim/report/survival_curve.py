@@ -86,7 +86,7 @@ def _at_risk_axis(axes: Axes, names: list[str]) -> None:
     for k, label in enumerate(axes.get_yticklabels()):
         label.set_color(CYCLE[k % len(CYCLE)])
     axes.set_title("At risk", fontsize=8.5, fontweight="normal")
-    axes.tick_params(length=0, labelbottom=False)
+    axes.tick_params(length=0, labelbottom=False, pad=16)
     axes.grid(visible=False)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)

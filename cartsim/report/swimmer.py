@@ -80,10 +80,10 @@ def _acute(axes: Axes, height: dict, crs: DataFrame | None, events: DataFrame | 
         y = height[row.patient]
         axes.barh(y, row.end - row.start, left=row.start, height=0.72, color=ORANGE, alpha=0.75)
         axes.annotate(
-            *(f"{row.grade}", (row.start, y)),
-            xytext=(-2, 0),
+            *(f"{row.grade}", (row.end, y)),
+            xytext=(3, 0),
             textcoords="offset points",
-            ha="right",
+            ha="left",
             va="center",
             fontsize=7.5,
         )
