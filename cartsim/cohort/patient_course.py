@@ -17,6 +17,9 @@ from cartsim.solve.batch import STATUS
 if TYPE_CHECKING:
     import pandas as pd
 
+SMOOTH = np.arange(0.0, 30.01, 0.05)  # day; cytokines rise within hours
+JUST_BEFORE = 1e-3  # day
+
 
 @dataclass(frozen=True)
 class PatientCourse:
@@ -67,10 +70,10 @@ def patient_course(
         raise SolveError(f"virtual patient {patient} could not be solved", value=STATUS[status])
     death = float(seen.death_day[0])
     end = death if np.isfinite(death) else np.inf
-    smooth = np.union1d(grid(population), np.arange(0.0, population.products.observation.follow_up + 0.1))
+    drugs, responses = given(seen, 0), visit_words(seen, 0)
+    smooth = _fine(grid(population), drugs["time"].to_numpy())
     curves, _ = curves_at(population, seen.treated, smooth, method=method)
     course = pd.DataFrame({"time": smooth, **{name: values[0] for name, values in curves.outputs.items()}})
-    drugs, responses = given(seen, 0), visit_words(seen, 0)
     onset, crs_end, grade = seen.crs.onset[0], seen.crs.end[0], int(seen.crs.surrogate_grade[0])
     return PatientCourse(
         patient,
@@ -83,6 +86,13 @@ def patient_course(
         float(seen.response.progression_day[0]),
         death,
     )
+
+
+def _fine(days: np.ndarray, doses: np.ndarray) -> np.ndarray:
+    """Days close enough together for smooth curves, with a jump at each dose and not before it."""
+    daily = np.arange(0.0, days[-1] + 0.1)
+    shown = doses[doses < days[-1]]
+    return np.unique(np.concatenate([days, daily, SMOOTH, shown, np.maximum(shown - JUST_BEFORE, 0.0)]))
 
 
 def given(seen: Followed, row: int) -> pd.DataFrame:

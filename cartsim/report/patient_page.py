@@ -94,7 +94,8 @@ def patient_page(
     for axes in (cells, cytokines, fever, disease):
         axes.set_xlabel("Days after infusion")
         if death_day <= axes.get_xlim()[1]:
-            _mark_day(axes, death_day, f"died, day {death_day:.0f}", VERMILION)
+            below_legend = 0.76 if axes is cells else 0.985
+            _mark_day(axes, death_day, f"died, day {death_day:.0f}", VERMILION, top=below_legend)
     headline(figure, title or "One simulated patient", NOTE)
     stamp(figure, ["SIMULATED"])
     return figure
@@ -226,10 +227,10 @@ def _mark_doses(axes: Axes, doses: DataFrame | None) -> None:
             _mark_day(axes, day, f"{drug}, day {day:.1f}" if k == 0 else "", INK)
 
 
-def _mark_day(axes: Axes, day: float, text: str, colour: str) -> None:
+def _mark_day(axes: Axes, day: float, text: str, colour: str, *, top: float = 0.985) -> None:
     axes.axvline(day, color=colour, lw=1.0, ls="-.")
     axes.annotate(
-        *(text, (day, 0.985)),
+        *(text, (day, top)),
         xycoords=("data", "axes fraction"),
         xytext=(3, 0),
         textcoords="offset points",
