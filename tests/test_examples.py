@@ -28,8 +28,8 @@ def test_an_example_runs_and_prints(example: Path, tmp_path: Path, project: Path
     assert list(tmp_path.iterdir())
 
 
-def test_there_are_five_examples() -> None:
-    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05"]
+def test_there_are_six_examples() -> None:
+    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05", "06"]
 
 
 def test_the_python_of_the_readme_runs(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cartsim.cohort.products import OUTCOME_STREAM, TrialPopulation
+from cartsim.cohort.products import OUTCOME_STREAM, Treated, TrialPopulation
 from cartsim.endpoints.crs import CrsOutcome, CrsSettings, cytokine_release
 from cartsim.endpoints.imwg import ImwgOutcome, imwg_response
-from cartsim.endpoints.imwg_rules import ImwgSettings, Response
+from cartsim.endpoints.imwg_rules import ImwgSettings, Measured, Response, share_left
 from cartsim.endpoints.progression import progression_free
 from cartsim.endpoints.visits import MyelomaVisits
 from cartsim.kernels.methods import Method, Rodas5P
@@ -87,15 +87,55 @@ def grid(population: TrialPopulation) -> Array:
 
 def solve(population: TrialPopulation, begin: int, end: int, method: Method, threads: int) -> Curves:
     """Curves of patients begin .. end - 1 under what they are given."""
+    treated = population.treated(begin, end)
+    return curves_at(population, treated, grid(population), method=method, threads=threads)[0]
+
+
+def curves_at(
+    population: TrialPopulation, treated: Treated, days: Array, *, method: Method, threads: int = 1
+) -> tuple[Curves, Array]:
+    """Curves of treated patients at `days` (T,), and the days when each one's rules fired (n, K)."""
     model: Model = population.model
-    treated, days = population.treated(begin, end), grid(population)
     events = events_of(model, treated.regimens)
     solved = batch(model, treated.rows, days, events=events, method=method, threads=threads)
-    shape = (end - begin, len(days), -1)
+    shape = (len(treated.rows), len(days), -1)
     outputs = solved.outputs.reshape(shape)
     hazard = solved.states.reshape(shape)[:, :, model.state_names.index("hazard")]
     by_name = {name: outputs[:, :, k] for k, name in enumerate(model.output_names)}
-    return Curves(days, by_name, hazard, solved.status, _therapy(treated.regimens, solved.firings))
+    therapy = _therapy(treated.regimens, solved.firings)
+    return Curves(days, by_name, hazard, solved.status, therapy), solved.firings
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Some patients as their trial saw them: what each got, the curves, CRS, and the response at every visit.
+
+    `firings` are the days of the rules (n, K), `death_day` (n,) is NaN where alive at the end, `left` (n, V)
+    is the share left of what the response is read from, with assay error, `kinetics` (n, 2 S) are normal
+    scores of the errors of the samples.
+    """
+
+    treated: Treated
+    curves: Curves
+    firings: Array
+    crs: CrsOutcome
+    death_day: Array
+    response: ImwgOutcome
+    left: Array
+    kinetics: Array
+
+
+def followed(population: TrialPopulation, begin: int, end: int, method: Method, threads: int) -> Followed:
+    """Patients begin .. end - 1; their random numbers are their own, whoever else is asked for."""
+    seen, treated = population.products.observation, population.treated(begin, end)
+    curves, firings = curves_at(population, treated, grid(population), method=method, threads=threads)
+    visits, samples = len(seen.response_days), len(population.product.sample_days)
+    luck = population.uniform(OUTCOME_STREAM, begin, end, 3 + 2 * visits + 2 * samples)
+    noise = _normal(luck[:, 3:])
+    crs = _crs(population, curves, luck[:, 0])
+    death_day = _death(curves, seen, crs, luck[:, 1], luck[:, 2])
+    response, left = _response(curves, population, noise[:, : 2 * visits], death_day)
+    return Followed(treated, curves, firings, crs, death_day, response, left, noise[:, 2 * visits :])
 
 
 def _therapy(regimens: Sequence, firings: Array) -> Array:
@@ -113,15 +153,8 @@ def _therapy(regimens: Sequence, firings: Array) -> Array:
 def _chunk(population: TrialPopulation, begin: int, end: int, method: Method, threads: int) -> pd.DataFrame:
     import pandas as pd
 
-    curves = solve(population, begin, end, method, threads)
-    treated, seen = population.treated(begin, end), population.products.observation
-    visits, samples = len(seen.response_days), len(population.product.sample_days)
-    luck = population.uniform(OUTCOME_STREAM, begin, end, 3 + 2 * visits + 2 * samples)
-    grade, death, toxic = luck[:, 0], luck[:, 1], luck[:, 2]
-    noise = _normal(luck[:, 3:])
-    crs = _crs(population, curves, grade)
-    death_day = _death(curves, seen, crs, death, toxic)
-    response = _response(curves, population, noise[:, : 2 * visits], death_day)
+    seen = followed(population, begin, end, method, threads)
+    treated, curves, crs = seen.treated, seen.curves, seen.crs
     table = {
         "patient": np.arange(begin, end),
         "status": curves.status,
@@ -129,9 +162,9 @@ def _chunk(population: TrialPopulation, begin: int, end: int, method: Method, th
         "weight": treated.weights,
         "burden": treated.rows[:, population.model.index("myeloma_start")],
         "sbcma_start": curves.outputs["sbcma"][:, 0],
-        **_kinetics(curves, population, noise[:, 2 * visits :]),
+        **_kinetics(curves, population, seen.kinetics),
         **_crs_columns(crs, curves),
-        **_response_columns(response, seen.follow_up),
+        **_response_columns(seen, population.products.observation.follow_up),
     }
     frame = pd.DataFrame(table)
     failed = frame["status"] != 0
@@ -225,7 +258,10 @@ def _death(curves: Curves, seen, crs: CrsOutcome, uniform: Array, toxic: Array) 
     return np.where(poisoned, np.fmin(day, crs.onset + 7.0), day)
 
 
-def _response(curves: Curves, population: TrialPopulation, noise: Array, death_day: Array) -> ImwgOutcome:
+def _response(
+    curves: Curves, population: TrialPopulation, noise: Array, death_day: Array
+) -> tuple[ImwgOutcome, Array]:
+    """Response, and the share left (n, V) of the value that it is read from."""
     seen = population.products.observation
     days = np.array([0.0, *seen.response_days])
     later = len(days) - 1
@@ -237,25 +273,42 @@ def _response(curves: Curves, population: TrialPopulation, noise: Array, death_d
     visits = MyelomaVisits(days, m_protein, curves.at("marrow_fraction", days), light_chain)
     limit = seen.immunofixation
     settings = ImwgSettings(immunofixation=limit, immunofixation_stringent=limit)
-    return imwg_response(visits, death_day=death_day, settings=settings)
+    response = imwg_response(visits, death_day=death_day, settings=settings)
+    return response, share_left(visits, response.measured)
 
 
-def _response_columns(response: ImwgOutcome, follow_up: float) -> dict[str, Array]:
+def _response_columns(seen: Followed, follow_up: float) -> dict[str, Array]:
+    response = seen.response
     free = progression_free(response)
+    # Progression is seen up to the last visit only. Were deaths counted after it while everyone alive is
+    # censored at it, few would be at risk and the curve would fall to nothing.
+    last = response.days[-1]
     death = response.death_day
     return {
         "best_response": response.best,
         "best_response_word": [Response(code).label for code in response.best],
         "measurable": response.measurable,
+        "measured_by": [Measured(code).name.lower() for code in response.measured],
+        "best_change": _best_change(response, seen.left),
         "first_response_day": response.first_response_day,
         "progression_day": response.progression_day,
         "depth": response.depth,
         "mrd_negative": response.mrd_negative,
-        "pfs_day": free.time,
-        "pfs_event": free.event,
+        "pfs_day": np.minimum(free.time, last),
+        "pfs_event": free.event & (free.time <= last),
         "os_day": np.where(np.isfinite(death), death, follow_up),
         "os_event": np.isfinite(death),
     }
+
+
+def _best_change(response: ImwgOutcome, left: Array) -> Array:
+    """Lowest value after infusion over baseline, minus 1, in percent, up to the visit of progression.
+
+    Unlike `depth` it counts the visit of progression itself, so that a patient who only progressed has one.
+    """
+    until = np.where(np.isnan(response.progression_day), np.inf, response.progression_day)
+    counted = (response.days > 0.0) & (response.days <= until[:, None]) & (response.response >= 0)
+    return 100.0 * (np.fmin.reduce(np.where(counted, left, np.nan), axis=1) - 1.0)
 
 
 def _normal(uniform: Array) -> Array:

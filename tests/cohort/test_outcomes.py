@@ -39,11 +39,31 @@ def test_every_patient_has_one_row_and_sensible_outcomes(table):
     assert (table["pfs_day"] <= table["os_day"] + 1e-9).all(), (
         "progression-free ends with death at the latest"
     )
-    assert (table.loc[table["os_event"], "pfs_event"]).all(), "a death ends it"
+    last = max(PRODUCTS.observation.response_days)
+    assert (table.loc[table["os_day"] < last, "pfs_event"]).all(), "a death ends it"
     assert ((table["cmax_pcr"] == 0) | (table["cmax_pcr"] >= 50)).all(), (
         "nothing below the LLOQ is quantified"
     )
     assert (table["auc6m_pcr"] >= table["auc28_pcr"]).all()
+
+
+def test_a_death_after_the_last_visit_is_no_event_of_progression_free_survival(table):
+    """Everyone alive is censored at that visit: the few who die later would be all who are at risk."""
+    last = max(PRODUCTS.observation.response_days)
+    late = table[table["os_event"] & (table["os_day"] > last) & table["progression_day"].isna()]
+    assert len(late) > 0
+    assert not late["pfs_event"].any()
+    assert (late["pfs_day"] == last).all()
+
+
+def test_the_best_change_is_the_depth_and_exists_where_only_progression_was_seen(table):
+    known = table["depth"].notna()
+    np.testing.assert_allclose(table["best_change"][known], 100.0 * (table["depth"][known] - 1.0))
+    only = table[(table["best_response_word"] == "PD") & (table["progression_day"] == 30.0)]
+    assert len(only) > 0
+    assert only["depth"].isna().all()
+    assert (only["best_change"] > 0.0).all(), "a rise, below a quarter only from a baseline of 5 g/dL or more"
+    assert set(table["measured_by"]) <= {"m_protein", "flc", "marrow", "nothing"}
 
 
 def test_therapy_comes_36_hours_after_the_temperature_that_the_policy_names(population, table):
