@@ -26,7 +26,7 @@ from cartsim.models.blocks import (
 from cartsim.models.blocks.declare import by_hand, fixed, varies
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import LogitNormal, LogUniform
-from cartsim.spec.terms import hill
+from cartsim.spec.terms import hill, where
 
 SOURCE = Source(
     "own model, unpublished: cartsim bcma_myeloma", population="relapsed or refractory myeloma, BCMA CAR-T"
@@ -62,8 +62,8 @@ PARAMETERS = (
     fixed("kill_infused", "1", "killing by infused cells over effector_2", 0.1, by_hand("resting")),
     fixed("kill_exhausted", "1", "killing by exhausted cells over effector_2", 0.05, by_hand("hypothesis")),
     fixed("decoy_half", "ng/mL", "soluble BCMA that blocks half of the CARs", 300.0, by_hand("hypothesis")),
-    Parameter("escape_fraction", "1", "share of BCMA-low cells at infusion", LogUniform(1e-10, 1e-6),
-              assumed("sheet 1e-8 to 1e-4, UNVERIFIED, makes BCMA loss the commonest relapse")),
+    Parameter("escape_fraction", "1", "share of BCMA-low cells at infusion", LogUniform(1e-14, 1e-7),
+              assumed("sheet 1e-8 to 1e-4, UNVERIFIED: BCMA loss would be the commonest relapse")),
     fixed("escape", "1", "SWITCH: 1 with BCMA-low cells, 0 without", 1.0, assumed("hypothesis, on")),
     fixed("bystander", "1", "killing of BCMA-low over BCMA-positive cells", 0.0, assumed("hypothesis, off")),
     *myeloma_markers.PARAMETERS,
@@ -111,9 +111,10 @@ OUTPUTS = (
 
 
 def initial(p):
+    escaped = p.escape * p.escape_fraction * p.myeloma_start
     return dict(
         myeloma=p.myeloma_start,
-        myeloma_escape=p.escape * p.escape_fraction * p.myeloma_start,
+        myeloma_escape=where(escaped >= ONE_CELL, escaped, 0.0),
         **car_t_phenotypes.initial(p),
         **myeloma_markers.initial(p, bcma_positive=p.myeloma_start),
         **cytokine_release.initial(p),

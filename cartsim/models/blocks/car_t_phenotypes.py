@@ -36,6 +36,8 @@ PARAMETERS = (
     fixed("blood_volume", "uL", "blood volume", 5e6, assumed("5 L")),
     varies("infused_loss", "1/day", "infused cells leaving the blood", 0.59, 0.3,
            by_hand("day-1 fever of ide-cel; lifespan of infused product 9.6 d in Minucci 2024")),
+    fixed("infused_in_blood", "1", "share of infused cells that circulate", 0.1,
+          by_hand("blood loses most of them within hours: the dip before expansion")),
     varies("engraftment", "1", "share of infused cells that engraft", 0.017, 1.3,
            by_hand("Kirouac 2023 median 0.002; spread of day-7 counts, Fandrei 2024")),
     fixed("memory_share", "1", "share of memory cells among those that engraft", 0.47, by_hand("product")),
@@ -85,7 +87,14 @@ PARAMETERS = (
 
 def counts(y, p):
     """All CAR-T cells in blood, cells/uL (a label such as `fresh` is no cell of its own)."""
-    return y.infused / p.blood_volume + y.memory + y.primed + y.effector_1 + y.effector_2 + y.exhausted
+    return (
+        p.infused_in_blood * y.infused / p.blood_volume
+        + y.memory
+        + y.primed
+        + y.effector_1
+        + y.effector_2
+        + y.exhausted
+    )
 
 
 def treg_brake(y, p):

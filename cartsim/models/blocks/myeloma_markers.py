@@ -15,6 +15,8 @@ STATES = (
 )
 PARAMETERS = (
     varies("m_protein_start", "g/dL", "M-protein at infusion", 2.0, 0.5, by_hand("typical of the trials")),
+    fixed("m_protein_most", "g/dL", "M-protein that a growing burden approaches", 12.0,
+          by_hand("higher ones are hardly seen")),
     fixed("iga", "1", "1 where the M-protein is IgA, which the FcRn receptor does not save", 0.0,
           assumed("IgG unless said; about 20 % are IgA")),
     fixed("igg_internalised", "1/day", "IgG taken up by cells", 0.18, KIM),
@@ -60,8 +62,14 @@ def initial(p, *, bcma_positive):
 
 
 def rhs(y, p, *, relative, bcma_positive):
-    """`relative` burden of all myeloma to that at infusion; `bcma_positive` cells."""
-    made = m_protein_loss(p.m_protein_start, p) * p.m_protein_start
+    """`relative` burden of all myeloma to that at infusion; `bcma_positive` cells.
+
+    Production is linear in burden while there is less than at infusion and saturates when there is more.
+    """
+    filled = p.m_protein_start / p.m_protein_most
+    made = (
+        m_protein_loss(p.m_protein_start, p) * p.m_protein_start * (1.0 + filled) / (1.0 + filled * relative)
+    )
     return dict(
         m_protein=made * relative - m_protein_loss(y.m_protein, p) * y.m_protein,
         free_light_chain=p.flc_loss * (p.flc_normal + p.flc_start * relative - y.free_light_chain),
