@@ -9,6 +9,7 @@ import numpy as np
 
 from cartsim.endpoints.nca import nca
 from cartsim.report.contents import SIMULATED, ReportContents, Trace
+from cartsim.study.recovery import recovery_words
 from cartsim.study.result import versions
 from cartsim.study.vpc_words import summary
 
@@ -34,7 +35,7 @@ def report_contents(
 
     about, plan, dataset = result.about, result.plan, result.dataset
     shown = about.show_observations
-    endpoints = endpoints_of(result)
+    endpoints, recovery = endpoints_of(result), result.recovery()
     free = plan.free(dataset)
     return ReportContents(
         title=about.title,
@@ -63,6 +64,8 @@ def report_contents(
         diagnosis=diagnosis.shown(shown) if diagnosis else {},
         population=checks,
         units=dict(zip(dataset.observations["output"], dataset.observations["unit"], strict=True)),
+        recovery=recovery,
+        recovery_text="" if recovery is None else recovery_words(recovery),
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
     )
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cartsim
@@ -201,3 +202,14 @@ def test_every_fault_of_a_plan_is_named_at_once(folder: Path) -> None:
     faults = dict(caught.value.faults)
     assert set(faults) == {"priors.tmaxx", "priors.cmax", "sampler", "gates"}
     assert "allowed: foldx, tmax" in faults["priors.tmaxx"]
+
+
+def test_a_fit_of_simulated_patients_says_how_much_of_the_truth_it_found(folder: Path) -> None:
+    (folder / "truth.csv").write_text("subject,tmax,cmax,dose\nSIM-1,20.5,6e4,150e6\nSIM-6,1e3,9e2,450e6\n")
+    said: list[str] = []
+    outcome = run(folder, say=said.append, record=True)
+    table = pd.read_csv(outcome.folder / "recovery.csv").set_index(["subject", "name"])
+    assert len(table) == 4
+    assert not table.loc[("SIM-6", "tmax"), "inside"]  # a peak at day 1,000 was not there
+    assert (folder / "recovery.csv").is_file()
+    assert any("of 4 90% intervals hold the true value" in line for line in said)
