@@ -16,6 +16,7 @@ _NAMES = {
     "sbcma": "sBCMA",
     "il2": "IL-2",
     "il6": "IL-6",
+    "il8": "IL-8",
     "il10": "IL-10",
     "il15": "IL-15",
     "ifng": "IFN-γ",
@@ -33,6 +34,7 @@ _NAMES = {
 }
 
 _WHOLE = {
+    "m_protein": "M-protein",
     "auc_last": "AUClast",
     "auc_0_28d": "AUC0-28d",
     "auc_0_6m": "AUC0-6m",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,8 +123,14 @@ def _prior_driven(parameters: pd.DataFrame) -> bool:
 
 
 def _modelled(table: pd.DataFrame, plan: object) -> pd.DataFrame:
-    """The samples of fitted outputs."""
-    return table[table["output"].isin(list(plan.errors))].reset_index(drop=True)
+    """The samples of fitted outputs, these in the order of their error models."""
+    return in_order(table[table["output"].isin(list(plan.errors))], plan.errors)
+
+
+def in_order(table: pd.DataFrame, outputs: Iterable[str]) -> pd.DataFrame:
+    """A table with its outputs in the order given, that of the figures."""
+    rank = {output: place for place, output in enumerate(outputs)}
+    return table.sort_values("output", key=lambda names: names.map(rank), kind="stable", ignore_index=True)
 
 
 def _run(result: FitResult) -> dict[str, object]:
@@ -167,7 +173,7 @@ def _with_normal_scores(result: FitResult) -> pd.DataFrame:
     table = pd.concat([patient.gof for patient in result.patients], ignore_index=True)
     residuals = table.groupby("output")["residual"]
     place = (residuals.rank() - 0.375) / (residuals.transform("count") + 0.25)
-    return table.assign(theoretical_quantile=ndtri(place))
+    return in_order(table.assign(theoretical_quantile=ndtri(place)), result.plan.errors)
 
 
 def _prior_points(free: Sequence[FreeParameter]) -> pd.DataFrame:
