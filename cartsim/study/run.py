@@ -106,7 +106,7 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
         remarks=tuple(remarks),
         seconds=seconds,
         provenance={"command": f"cartsim fit {folder.name}", "settings": FILE},
-        truth=read_truth(folder) if settings.simulated else None,
+        truth=read_truth(folder) if settings.simulated and options.data is None else None,
     )
     record = result_of(
         plan,
