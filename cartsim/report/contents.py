@@ -31,6 +31,7 @@ _COLUMNS = {
     ),
     "nca": ("subject",),
     "nca_summary": ("metric", "description", "unit", "statistic", "text", "center", "evaluable", "subjects"),
+    "recovery": ("subject", "name", "unit", "truth", "median", "lower", "upper", "inside", "contraction"),
     "gof": ("subject", "output", "time", "censoring", "observed", "predicted", "residual"),
 }
 
@@ -98,6 +99,8 @@ class ReportContents:
 
     population : PopulationChecks, of a fit of all patients together
     units : unit by output, for the figures of the population
+    recovery : DataFrame, optional
+        Posteriors of simulated patients beside the true values; `recovery_text` says it in a sentence.
     diagnosis : mapping name -> DataFrame
         The tables of `cartsim diagnose`, by the name of their CSV file; those of single samples absent where
         samples must not be shown.
@@ -131,6 +134,8 @@ class ReportContents:
     diagnosis: Mapping[str, DataFrame] = field(default_factory=dict)
     population: PopulationChecks | None = None
     units: Mapping[str, str] = field(default_factory=dict)
+    recovery: DataFrame | None = None
+    recovery_text: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.labels, str) or isinstance(self.warnings, str):

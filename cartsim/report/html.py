@@ -107,6 +107,7 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
             many=len(gates) > MANY,
             single=len({row.subject for row in rows}) == 1,
             data=None if contents.data_summary is None else grid(contents.data_summary),
+            recovery=None if contents.recovery is None else grid(contents.recovery),
             nca=by_patient,
             nca_summary=over_patients,
             figures=sections,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cartsim.endpoints.nca import nca
 from cartsim.report.contents import SIMULATED, ReportContents, Trace
+from cartsim.study.recovery import recovery_words
 from cartsim.study.result import versions
 from cartsim.study.vpc_words import summary
 
@@ -34,7 +35,7 @@ def report_contents(
 
     about, plan, dataset = result.about, result.plan, result.dataset
     shown = about.show_observations
-    endpoints = endpoints_of(result)
+    endpoints, recovery = endpoints_of(result), result.recovery()
     free = plan.free(dataset)
     return ReportContents(
         title=about.title,
@@ -63,6 +64,8 @@ def report_contents(
         diagnosis=diagnosis.shown(shown) if diagnosis else {},
         population=checks,
         units=dict(zip(dataset.observations["output"], dataset.observations["unit"], strict=True)),
+        recovery=recovery,
+        recovery_text="" if recovery is None else recovery_words(recovery),
         gate_limits={"r_hat": plan.gates.r_hat, "ess": plan.gates.ess},
     )
 
@@ -120,8 +123,14 @@ def _prior_driven(parameters: pd.DataFrame) -> bool:
 
 
 def _modelled(table: pd.DataFrame, plan: object) -> pd.DataFrame:
-    """The samples of fitted outputs."""
-    return table[table["output"].isin(list(plan.errors))].reset_index(drop=True)
+    """The samples of fitted outputs, these in the order of their error models."""
+    return in_order(table[table["output"].isin(list(plan.errors))], plan.errors)
+
+
+def in_order(table: pd.DataFrame, outputs: Iterable[str]) -> pd.DataFrame:
+    """A table with its outputs in the order given, that of the figures."""
+    rank = {output: place for place, output in enumerate(outputs)}
+    return table.sort_values("output", key=lambda names: names.map(rank), kind="stable", ignore_index=True)
 
 
 def _run(result: FitResult) -> dict[str, object]:
@@ -164,7 +173,7 @@ def _with_normal_scores(result: FitResult) -> pd.DataFrame:
     table = pd.concat([patient.gof for patient in result.patients], ignore_index=True)
     residuals = table.groupby("output")["residual"]
     place = (residuals.rank() - 0.375) / (residuals.transform("count") + 0.25)
-    return table.assign(theoretical_quantile=ndtri(place))
+    return in_order(table.assign(theoretical_quantile=ndtri(place)), result.plan.errors)
 
 
 def _prior_points(free: Sequence[FreeParameter]) -> pd.DataFrame:

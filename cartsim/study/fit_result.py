@@ -36,7 +36,8 @@ class About:
 class FitResult:
     """A finished fit: one `PatientFit` a patient, with the plan and data they came from.
 
-    `left_out` are patients without a sample to fit; `remarks` what the reader warned of; `seconds` wall time.
+    `left_out` are patients without a sample to fit; `remarks` what the reader warned of; `seconds` wall time;
+    `truth` the values that simulated patients were made from (`study.recovery`).
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class FitResult:
     remarks: tuple[str, ...] = ()
     seconds: float = 0.0
     provenance: Mapping[str, str] = field(default_factory=dict)
+    truth: pd.DataFrame | None = None
 
     @property
     def passed(self) -> bool:
@@ -66,6 +68,12 @@ class FitResult:
         import pandas as pd
 
         return pd.concat([patient.parameters for patient in self.patients], ignore_index=True)
+
+    def recovery(self) -> pd.DataFrame | None:
+        """Posteriors beside the true values of simulated patients; None where these are not known."""
+        from cartsim.study.recovery import recovery_table
+
+        return None if self.truth is None else recovery_table(self.summary(), self.truth)
 
     def gates(self) -> pd.DataFrame:
         """One row a patient: subject, passed, the gate line, what was missed."""

@@ -1,11 +1,8 @@
-"""A simulated patient table from its recorded recipe: who (listed, or drawn), on which days, which assay."""
+"""A recorded recipe of simulated patients: who (listed, drawn, or virtual), on which days, which assays."""
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +11,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from cartsim.errors import CartsimError, ConfigError
 from cartsim.models import load_model
-from cartsim.observe.assay import Assay
-from cartsim.observe.error_models import error_from_mapping
-from cartsim.regimen.regimen import Regimen, events_of
-from cartsim.solve.batch import batch
 from cartsim.study.settings import Strict, fault_of
 
 FILE = "recipe.toml"
@@ -26,12 +19,14 @@ Number = Annotated[float, Field(strict=False)]
 
 
 class AssayRecipe(Strict):
-    """The laboratory: which output, its error and its limit of quantification."""
+    """The laboratory: which output, its error, its limits of quantification and, where own, its days."""
 
     output: str
     lloq: Annotated[float, Field(gt=0, strict=False)]
+    uloq: Annotated[float, Field(gt=0, strict=False)] | None = None
     error: dict[str, dict[str, Any]]
     digits: Annotated[int, Field(ge=1, le=15)] = 3
+    days: Annotated[list[Number], Field(min_length=1)] | None = None
 
 
 class PatientRecipe(Strict):
@@ -70,22 +65,67 @@ class DrawnPatients(Strict):
         return self
 
 
+class VirtualRecipe(Strict):
+    """The first virtual patients of a product (`cohort/products.toml`), drawn with the recipe's seed.
+
+    They differ in the `free` parameters, in dose and in weight; all else is the same in all, and nobody is
+    of a subgroup, so that a fit of these parameters can find the truth. The product's policy decides who is
+    given tocilizumab. Sampling ends with `last_day`, progression (another therapy begins) or death.
+    """
+
+    product: str
+    subjects: Annotated[int, Field(ge=1)]
+    free: Annotated[list[str], Field(min_length=1)]
+    last_day: Number
+    prefix: str = "SIM-"
+
+
 class Recipe(Strict):
-    """A whole recipe.toml."""
+    """A whole recipe.toml.
+
+    `scenario` is the model's, for what a patient's own parameters do not say; that of virtual patients is
+    their product's. With `before_infusion` the table has a sample of every assay before the infusion that is
+    below the limit; an assay whose baseline the model knows has day 0 among its days instead.
+    """
 
     model: str
     seed: Annotated[int, Field(ge=0)]
-    days: Annotated[list[Number], Field(min_length=1)]
+    days: Annotated[list[Number], Field(min_length=1)] | None = None
     before_infusion: bool
-    assay: AssayRecipe
+    scenario: str | None = None
+    assay: AssayRecipe | None = None
+    assays: list[AssayRecipe] = Field(default_factory=list)
     patients: list[PatientRecipe] = Field(default_factory=list)
     population: DrawnPatients | None = None
+    virtual: VirtualRecipe | None = None
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Recipe:
-        if bool(self.patients) == (self.population is not None):
-            raise ValueError("give either patients (one by one) or population (drawn)")
+    def _consistent(self) -> Recipe:
+        origins = (bool(self.patients), self.population is not None, self.virtual is not None)
+        if sum(origins) != 1:
+            raise ValueError("give one of patients (one by one), population (drawn) and virtual")
+        if bool(self.assays) == (self.assay is not None):
+            raise ValueError("give either assay (a single one) or assays")
+        if self.virtual is not None and self.scenario is not None:
+            raise ValueError("virtual patients have the scenario of their product: leave scenario out")
+        names = [assay.output for assay in self.measured]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two assays of one output: {', '.join(twice)}")
+        undated = [assay.output for assay in self.measured if not (assay.days or self.days)]
+        if undated:
+            raise ValueError(f"no days to measure {', '.join(undated)}")
         return self
+
+    @property
+    def measured(self) -> list[AssayRecipe]:
+        """All assays."""
+        return self.assays or ([] if self.assay is None else [self.assay])
+
+    @property
+    def base(self) -> str | None:
+        """The model's scenario for what a patient's own parameters do not say."""
+        return self.scenario if self.virtual is None else self.virtual.product
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -104,7 +144,8 @@ def read_recipe(folder: Path) -> Recipe:
 def patients_of(recipe: Recipe) -> list[PatientRecipe]:
     """The patients as listed, or drawn from the population with a random stream of their own.
 
-    ModelError or ConfigError where the model lacks a parameter, or one does not vary on a line.
+    ModelError or ConfigError where the model lacks a parameter, or one does not vary on a line. Virtual
+    patients come with their regimens from `virtual_recipe`.
     """
     drawn = recipe.population
     if drawn is None:
@@ -131,68 +172,3 @@ def patients_of(recipe: Recipe) -> list[PatientRecipe]:
             )
         )
     return patients
-
-
-def truth_table(recipe: Recipe) -> str:
-    """The true parameters and dose of every patient as CSV text, six significant digits."""
-    patients = patients_of(recipe)
-    names = list(dict.fromkeys(name for patient in patients for name in patient.parameters))
-    stream = io.StringIO()
-    stream.write("# SIMULATED: the true values behind data.csv, made by the recipe beside this file.\n")
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(["subject", *names, "dose"])
-    for patient in patients:
-        values = [*(patient.parameters.get(name) for name in names), patient.dose]
-        table.writerow([patient.name, *("" if v is None else f"{v:.6g}" for v in values)])
-    return stream.getvalue()
-
-
-def simulated_table(recipe: Recipe) -> str:
-    """The patient table as CSV text, marked as simulated in its first line and in every row.
-
-    Days are nominal; a day-0 sample is taken before the infusion and therefore below the limit. Values are
-    rounded as a laboratory reports them, those below the LLOQ are written "<LLOQ".
-    """
-    rng = np.random.default_rng(recipe.seed)
-    patients = patients_of(recipe)
-    covariates = list(dict.fromkeys(name for patient in patients for name in patient.covariates))
-    stream = io.StringIO()
-    stream.write(f"# SIMULATED DATA, made by the recipe beside this file with model {recipe.model}.\n")
-    stream.write("# Shaped by construction: no patient is behind any row, and it validates nothing.\n")
-    table = csv.writer(stream, lineterminator="\n")
-    fixed = ("subject", "time_day", "evid", "output", "value", "unit", "lloq", "amount", "dose_unit")
-    table.writerow([*fixed, *covariates, "simulated"])
-    for patient in patients:
-        about = [patient.covariates.get(name, "") for name in covariates]
-        for row in _rows(recipe, patient, rng):
-            table.writerow([patient.name, *row, *about, "yes"])
-    return stream.getvalue()
-
-
-def _rows(recipe: Recipe, patient: PatientRecipe, rng: np.random.Generator) -> Iterator[list]:
-    """Dose and sample rows of one patient, in order of time."""
-    model, assay = load_model(recipe.model), recipe.assay
-    unit = next(output.unit for output in model.outputs if output.name == assay.output)
-    blank = f"<{assay.lloq:g}"
-    if recipe.before_infusion:
-        yield [0, 0, assay.output, blank, unit, f"{assay.lloq:g}", "", ""]
-    dose_unit, events = "cells", None
-    if model.infusion is not None:
-        dose_unit = next(state.unit for state in model.states if state.name == model.infusion)
-        events = events_of(model, [Regimen.single(patient.dose)])
-    yield [0, 1, "", "", "", "", f"{patient.dose:.6g}", dose_unit]
-    days = [day for day in recipe.days if day <= patient.last_day and day not in patient.missed]
-    parameters = model.vector(**patient.parameters)[None]
-    column = model.output_names.index(assay.output)
-    predicted = batch(model, parameters, np.array(days), events=events).outputs[:, column]
-    error = error_from_mapping(assay.error)
-    sigmas = [np.full(len(days), prior.median) for _, prior in error.sigmas(assay.output)]
-    measured = error.draw(rng, predicted, *sigmas)
-    reported = Assay(assay.output, lloq=assay.lloq).report(measured)
-    for day, value, censored in zip(days, reported.value, reported.censoring, strict=True):
-        text = (
-            blank
-            if censored
-            else np.format_float_positional(value, precision=assay.digits, fractional=False, trim="-")
-        )
-        yield [f"{day:g}", 0, assay.output, text, unit, f"{assay.lloq:g}", "", ""]

@@ -26,6 +26,7 @@ from cartsim.study.plan import Plan, plan_of
 from cartsim.study.pool import default_workers, run_all
 from cartsim.study.population_fit import POPULATION, FitPopulation, fit_together
 from cartsim.study.progress import Bar
+from cartsim.study.recovery import read_truth, recovery_words
 from cartsim.study.result import patients_record, result_of
 from cartsim.study.settings import FILE, FitSettings, read_settings
 from cartsim.study.vpc import FOLDER as VPC
@@ -33,6 +34,7 @@ from cartsim.study.vpc import write_tables
 from cartsim.study.vpc_words import summary
 
 RESULT, DRAWS, CHAINS, POSTERIOR = "result.json", "draws.csv", "chains", "posterior"
+RECOVERY = "recovery.csv"
 COMMITTED_DRAWS = 100  # a patient
 Say = Callable[[str], None]
 
@@ -104,6 +106,7 @@ def run_fit(folder: Path, options: RunOptions, *, say: Say = print) -> Outcome:
         remarks=tuple(remarks),
         seconds=seconds,
         provenance={"command": f"cartsim fit {folder.name}", "settings": FILE},
+        truth=read_truth(folder) if settings.simulated and options.data is None else None,
     )
     record = result_of(
         plan,
@@ -252,6 +255,8 @@ def _write(result: FitResult, record: Mapping[str, Any], out: Path) -> None:
     _write_record(record, out)
     _table(result.summary(), out / "parameters.csv")
     _table(result.to_dataframe(), out / DRAWS)
+    if result.truth is not None:
+        _table(result.recovery(), out / RECOVERY)
     endpoints = endpoints_of(result)
     if endpoints is not None:
         endpoints.summary_to_csv(out / "nca_summary.csv")
@@ -272,6 +277,8 @@ def _overview(result: FitResult, out: Path) -> None:
 def _commit(result: FitResult, record: Mapping[str, Any], folder: Path) -> None:
     _write_record(record, folder)
     _table(result.to_dataframe(COMMITTED_DRAWS).round(8), folder / DRAWS, digits=5)
+    if result.truth is not None:
+        _table(result.recovery(), folder / RECOVERY, digits=5)
 
 
 def _write_record(record: Mapping[str, Any], folder: Path) -> None:
@@ -299,6 +306,8 @@ def _conclude(
             f"gates: {count - len(missed)} of {count} patients pass"
             + (f"; missed: {', '.join(missed)}" if missed else "")
         )
+    if result.truth is not None:
+        say(recovery_words(result.recovery()))
     if checked and differences:
         say(f"NOT reproduced, {len(differences)} differences from the committed result:")
         for difference in differences:

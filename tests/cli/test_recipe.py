@@ -11,7 +11,11 @@ from cartsim.cli.app import app
 
 @pytest.mark.parametrize(
     ("name", "written"),
-    [("six_patients", {"data.csv"}), ("theophylline_simulated", {"data.csv", "truth.csv"})],
+    [
+        ("six_patients", {"data.csv"}),
+        ("theophylline_simulated", {"data.csv", "truth.csv"}),
+        ("six_patients_mechanistic", {"data.csv", "truth.csv", "outcomes.csv"}),
+    ],
 )
 def test_the_files_of_a_recipe_are_written_to_the_same_bytes(name, written, project: Path, tmp_path: Path):
     shutil.copy(project / "fits" / name / "recipe.toml", tmp_path)

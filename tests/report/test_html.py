@@ -211,3 +211,23 @@ def test_empty_tables_give_a_page_that_says_what_is_missing(six):
 
 def test_the_same_contents_give_the_same_page(six):
     assert render(six) == render(six)
+
+
+def test_truth_and_posterior_of_simulated_patients_stand_side_by_side(six):
+    recovery = pd.DataFrame(
+        {
+            "subject": ["SIM-01"],
+            "name": ["killing"],
+            "unit": ["1/day"],
+            "truth": [0.4321],
+            "median": [0.5],
+            "lower": [0.4],
+            "upper": [0.6],
+            "inside": [True],
+            "contraction": [0.7],
+        }
+    )
+    page = words(render(replace(six, recovery=recovery, recovery_text="1 of 1 intervals hold it")))
+    assert "1 of 1 intervals hold it" in page
+    assert "0.432" in page
+    assert "Recovery" not in words(render(six))

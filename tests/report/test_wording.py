@@ -42,7 +42,7 @@ def test_limits_have_no_decimals_that_they_do_not_have():
 
 def test_names_and_units_are_written_as_in_the_field():
     assert quantity("car_transgene") == "CAR transgene"
-    assert quantity("il6") == "IL-6"
+    assert (quantity("il6"), quantity("il8"), quantity("m_protein")) == ("IL-6", "IL-8", "M-protein")
     assert unit_text("copies/ug") == "copies/µg"
     assert unit_text("cells/uL") == "cells/µL"
     assert unit_text("1") == ""

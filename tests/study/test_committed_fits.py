@@ -12,7 +12,7 @@ from cartsim.study.settings import read_settings
 
 FOLDERS = sorted((Path(__file__).resolve().parents[2] / "fits").iterdir())
 FILES = {"fit.toml", "source.md", "result.json", "draws.csv"}
-SIMULATED_FILES = {"recipe.toml", "data.csv", "truth.csv"}
+SIMULATED_FILES = {"recipe.toml", "data.csv", "truth.csv", "outcomes.csv", "recovery.csv"}
 PATIENT = {"passed", "gates", "misses", "solves", "seconds", "parameters"}
 DATA = {"name", "sha256", "subjects", "subjects_left_out", "observations", "percent_blq", "lloq"}
 
@@ -51,8 +51,9 @@ def test_its_record_lists_every_patient_that_missed_a_gate(folder: Path) -> None
     assert record["gates"]["passed"] is (not missed)
 
 
-def test_the_six_simulated_patients_pass_every_gate(project: Path) -> None:
-    record = json.loads((project / "fits" / "six_patients" / "result.json").read_text())
+@pytest.mark.parametrize("name", ["six_patients", "six_patients_mechanistic"])
+def test_the_six_simulated_patients_pass_every_gate(name: str, project: Path) -> None:
+    record = json.loads((project / "fits" / name / "result.json").read_text())
     assert record["simulated"]
     assert record["gates"]["passed"]
     assert len(record["patients"]) == 6

@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cartsim
 from cartsim.errors import CartsimError, ConfigError, FitError
 from cartsim.infer.settings import Gates, SamplerSettings
-from cartsim.study.contents import warnings_of
+from cartsim.study.contents import in_order, warnings_of
 from cartsim.study.fit_result import FitResult
 from cartsim.study.plan import plan_of
 from cartsim.study.run import RunOptions, run_fit
@@ -201,3 +202,21 @@ def test_every_fault_of_a_plan_is_named_at_once(folder: Path) -> None:
     faults = dict(caught.value.faults)
     assert set(faults) == {"priors.tmaxx", "priors.cmax", "sampler", "gates"}
     assert "allowed: foldx, tmax" in faults["priors.tmaxx"]
+
+
+def test_a_fit_of_simulated_patients_says_how_much_of_the_truth_it_found(folder: Path) -> None:
+    (folder / "truth.csv").write_text("subject,tmax,cmax,dose\nSIM-1,20.5,6e4,150e6\nSIM-6,1e3,9e2,450e6\n")
+    said: list[str] = []
+    outcome = run(folder, say=said.append, record=True)
+    table = pd.read_csv(outcome.folder / "recovery.csv").set_index(["subject", "name"])
+    assert len(table) == 4
+    assert not table.loc[("SIM-6", "tmax"), "inside"]  # a peak at day 1,000 was not there
+    assert (folder / "recovery.csv").is_file()
+    assert any("of 4 90% intervals hold the true value" in line for line in said)
+
+
+def test_figures_come_in_the_order_of_the_error_models() -> None:
+    """Samples of day 0 come first in a table: IL-6 before the transgene, which is the main thing."""
+    table = pd.DataFrame({"output": ["il6", "car_transgene", "il6"], "time": [0.0, 1.0, 1.0]})
+    ordered = in_order(table, {"car_transgene": None, "il6": None})
+    assert ordered.to_numpy().tolist() == [["car_transgene", 1.0], ["il6", 0.0], ["il6", 1.0]]

@@ -7,7 +7,8 @@ import pytest
 
 from cartsim.data.read import read_data
 from cartsim.errors import CartsimError, ConfigError
-from cartsim.study.recipe import patients_of, read_recipe, simulated_table, truth_table
+from cartsim.study.recipe import patients_of, read_recipe
+from cartsim.study.recipe_tables import simulated_table, truth_table
 
 
 @pytest.mark.parametrize("name", ["six_patients", "theophylline_simulated"])
