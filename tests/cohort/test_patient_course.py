@@ -69,8 +69,9 @@ def test_a_patient_without_fever_has_no_crs_and_no_drug(population, table):
 
 
 def test_the_last_myeloma_cell_can_die():
-    """With escape switched off some are cured: exactly 0 cells, and everything finite."""
-    found = patient_course(TrialPopulation(MODEL, "slow", PRODUCTS, 7, {"escape": 0.0}), 19)
+    """With escape off and strong killing the patient is cured: exactly 0 cells, and everything finite."""
+    strong = {"escape": 0.0, "killing": 2.0, "effector_death": 0.05, "withdrawal": 0.0, "division": 2.4}
+    found = patient_course(TrialPopulation(MODEL, "slow", PRODUCTS, 7, strong), 19)
     assert found.course["burden"].iloc[-1] == 0.0
     assert np.isfinite(found.course.to_numpy()).all()
 
