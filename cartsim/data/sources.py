@@ -12,8 +12,16 @@ from cartsim.data.fandrei_workbook import tidy_workbook
 from cartsim.data.files import TextTable, read_table
 from cartsim.data.options import ReadOptions
 from cartsim.data.read import dataset_from
-from cartsim.data.tidy import check_outputs, flagged, left_out, other_outputs, path_of, tidy_table
-from cartsim.errors import DataError
+from cartsim.data.tidy import (
+    check_outputs,
+    flagged,
+    left_out,
+    other_outputs,
+    path_of,
+    tidy_table,
+    with_outcomes,
+)
+from cartsim.errors import CartsimError, DataError
 
 OUTPUT = "car_transgene"
 
@@ -25,6 +33,10 @@ _TIDY_FILES = {
     "penn_ctl019": "penn_ctl019_nobles2020_dev.csv",
 }
 
+_FANDREI_OUTCOMES = "fandrei2024_outcomes_dev.csv"
+_FANDREI_COVARIATES = {"tocilizumab": "toci", "steroids": "steroid", "crs_grade": "crs_grade"}
+"""Covariate and the column of the outcome table it is read from."""
+
 
 def fandrei2024(
     path: str | Path | None = None,
@@ -33,6 +45,8 @@ def fandrei2024(
     others: Mapping[str, float | None] | Sequence[str] = (),
     drop_suspected_typing_errors: bool = False,
     drop_before: float = 0.0,
+    covariates: Sequence[str] = (),
+    outcomes: str | Path | None = None,
 ) -> Dataset:
     """BCMA CAR-T transgene in myeloma (ide-cel and cilta-cel), Fandrei et al. 2024, Blood Cancer Discovery.
 
@@ -63,21 +77,35 @@ def fandrei2024(
     drop_before : float
         Day; earlier samples are left out (counted). Soluble BCMA before the infusion, from leukapheresis on,
         is kept with -365.
+    covariates : sequence of str, optional
+        More covariates, from the table of outcomes: tocilizumab and steroids (yes or no, their days are not
+        in the release), crs_grade (0 is none).
+    outcomes : str or Path, optional
+        That table, one row a patient; by default the one in the folder CARTSIM_REAL_DATA names.
 
     Returns
     -------
     Dataset
-        Output `car_transgene` in copies/ug and those of `others`, covariates product and disease.
+        Output `car_transgene` in copies/ug and those of `others`, covariates product and disease and those
+        asked for.
 
     Raises
     ------
     CartsimError
-        For outputs that the table does not have, with those it has.
+        For outputs or covariates that the tables do not have, with those they have; for a patient without a
+        row of outcomes.
     """
     path = path_of("fandrei2024", path, _TIDY_FILES["fandrei2024"])
     table = (
         tidy_workbook(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else tidy_table(path, "fandrei2024")
     )
+    unknown = sorted(set(covariates) - set(_FANDREI_COVARIATES))
+    if unknown:
+        known = ", ".join(_FANDREI_COVARIATES)
+        raise CartsimError("fandrei2024 knows no such covariate", value=", ".join(unknown), limit=known)
+    if covariates:
+        told = read_table(path_of("fandrei2024", outcomes, _FANDREI_OUTCOMES))
+        table = with_outcomes(table, told, {name: _FANDREI_COVARIATES[name] for name in covariates})
     others = dict(others) if isinstance(others, Mapping) else dict.fromkeys(others)
     check_outputs(table, list(others), "fandrei2024")
     suspected = flagged(table, "ratio_to_other_PCR_column_off", output=OUTPUT)
@@ -95,6 +123,7 @@ def fandrei2024(
         notes,
         name="fandrei2024",
         drop_before=drop_before,
+        covariates=covariates,
     )
 
 
@@ -186,12 +215,13 @@ def _load(
     name: str,
     columns: Mapping[str, str] | None = None,
     drop_before: float = 0.0,
+    covariates: Sequence[str] = (),
 ) -> Dataset:
     """Leave rows out by rule (each counted once, other outputs first), then check and convert the rest."""
     if not columns:
         rules = {"another output": other_outputs(table, limits), **rules}
     table, dropped = left_out(table, rules)
-    wanted = tuple(column for column in ("product", "disease") if column in table.header)
+    wanted = tuple(column for column in ("product", "disease", *covariates) if column in table.header)
     options = ReadOptions(
         lloq=dict(limits),
         units={OUTPUT: "copies/ug", "time": "day"},
