@@ -150,6 +150,23 @@ def test_fandrei_refuses_an_output_the_table_does_not_have(tmp_path):
         fandrei2024(with_cytokines(tmp_path / "fandrei.csv"), others=["il7"])
 
 
+def test_fandrei_brings_covariates_from_the_table_of_outcomes(tmp_path):
+    path, outcomes = with_cytokines(tmp_path / "fandrei.csv"), tmp_path / "outcomes.csv"
+    patients = sorted({line.split(",")[1] for line in path.read_text().splitlines()[1:]})
+    rows = [f"{p},{k % 2},{k % 2},{k}" for k, p in enumerate(patients)]
+    outcomes.write_text("patient,toci,steroid,crs_grade\n" + "\n".join(rows) + "\n")
+    data = fandrei2024(path, covariates=["tocilizumab", "crs_grade"], outcomes=outcomes)
+    assert data.covariates["tocilizumab"].to_dict() == {
+        p: ("no", "yes")[k % 2] for k, p in enumerate(patients)
+    }
+    assert data.covariates["crs_grade"].to_dict() == {p: float(k) for k, p in enumerate(patients)}
+    outcomes.write_text("patient,toci\nsomebody,0\n")
+    with pytest.raises(CartsimError, match=rf"without a row: {patients[0]}"):
+        fandrei2024(path, covariates=["tocilizumab"], outcomes=outcomes)
+    with pytest.raises(CartsimError, match=r"no such covariate.*age.*tocilizumab"):
+        fandrei2024(path, covariates=["age"], outcomes=outcomes)
+
+
 def released(path, *, factor=290.0, first="patient_id"):
     """A made-up workbook as the authors' script reads theirs: PCR on the third sheet under a title row."""
     book = openpyxl.Workbook()
