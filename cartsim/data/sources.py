@@ -13,6 +13,7 @@ from cartsim.data.files import TextTable, read_table
 from cartsim.data.options import ReadOptions
 from cartsim.data.read import dataset_from
 from cartsim.data.tidy import (
+    cells,
     check_outputs,
     flagged,
     left_out,
@@ -45,6 +46,7 @@ def fandrei2024(
     others: Mapping[str, float | None] | Sequence[str] = (),
     drop_suspected_typing_errors: bool = False,
     drop_before: float = 0.0,
+    drop_up_to: Mapping[str, float] | None = None,
     covariates: Sequence[str] = (),
     outcomes: str | Path | None = None,
 ) -> Dataset:
@@ -77,6 +79,9 @@ def fandrei2024(
     drop_before : float
         Day; earlier samples are left out (counted). Soluble BCMA before the infusion, from leukapheresis on,
         is kept with -365.
+    drop_up_to : mapping, optional
+        Output -> day up to which its samples are left out (counted), such as {"il6": 0.0}: on the day of the
+        infusion, known by calendar day, IL-6 was drawn for fever that had begun.
     covariates : sequence of str, optional
         More covariates, from the table of outcomes: tocilizumab and steroids (yes or no, their days are not
         in the release), crs_grade (0 is none).
@@ -115,6 +120,8 @@ def fandrei2024(
         rules["suspected typing error (the release's two PCR columns disagree)"] = suspected
     elif suspected:
         notes.append(f"rows where the release's two PCR columns disagree, kept: {len(suspected)}")
+    for output, day in (drop_up_to or {}).items():
+        rules[f"{output} up to day {day:g} (drop_up_to=)"] = _up_to(table, output, day)
     return _load(
         table,
         rules,
@@ -186,6 +193,19 @@ LOADERS: Mapping[str, Callable[..., Dataset]] = {
     "car22_lichtenstein2021": car22_lichtenstein2021,
 }
 """Loaders by name, for fit folders."""
+
+
+def _up_to(table: TextTable, output: str, day: float) -> set[int]:
+    """File rows of an output up to a day; times that are no numbers are left to the reader."""
+    rows = set()
+    for row, name, text in zip(table.rows, cells(table, "variable"), cells(table, "time_day"), strict=True):
+        try:
+            early = name == output and float(text) <= day
+        except ValueError:
+            continue
+        if early:
+            rows.add(row)
+    return rows
 
 
 def _after_reinfusion(table: TextTable, columns: Mapping[str, str] | None) -> set[int]:

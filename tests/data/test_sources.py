@@ -145,6 +145,14 @@ def test_fandrei_takes_names_alone_and_samples_from_before_the_infusion(tmp_path
     assert sbcma["value"].tolist() == [700.0, 90.5]
 
 
+def test_fandrei_leaves_out_early_samples_of_one_output_and_counts_them(tmp_path):
+    path = with_cytokines(tmp_path / "fandrei.csv")
+    data = fandrei2024(path, others=["il6", "crp"], drop_up_to={"crp": 1.0})
+    assert data.select("crp").observations["time"].tolist() == [6.0]
+    assert data.select("il6").observations["time"].tolist() == [2.0]
+    assert {drop.reason: drop.count for drop in data.summary.dropped}["crp up to day 1 (drop_up_to=)"] == 1
+
+
 def test_fandrei_refuses_an_output_the_table_does_not_have(tmp_path):
     with pytest.raises(CartsimError, match=r"no such output.*il7.*sbcma"):
         fandrei2024(with_cytokines(tmp_path / "fandrei.csv"), others=["il7"])
