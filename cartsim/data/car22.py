@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from cartsim.data.dataset import Dataset
 from cartsim.data.files import TextTable, read_table
 from cartsim.data.options import ReadOptions
 from cartsim.data.read import dataset_from
-from cartsim.data.tidy import cells, check_outputs, flagged, left_out, other_outputs, path_of, tidy_table
-from cartsim.errors import CartsimError
+from cartsim.data.tidy import (
+    cells,
+    check_outputs,
+    flagged,
+    left_out,
+    other_outputs,
+    path_of,
+    tidy_table,
+    with_column,
+    with_outcomes,
+)
 
 NAME = "car22_lichtenstein2021"
 OUTPUTS = ("car_t", "il6", "ifng", "il8", "il10", "crp", "ferritin")
@@ -28,8 +36,6 @@ _COVARIATES = {
     "dose_level": "dose_level",
 }
 """Covariate and the column of the outcome table it is read from."""
-_YES_NO = {"0": "no", "0.0": "no", "1": "yes", "1.0": "yes"}
-_WORDED = ("tocilizumab", "steroids", "anakinra", "hlh_like")
 
 
 def car22_lichtenstein2021(
@@ -99,7 +105,7 @@ def car22_lichtenstein2021(
     table, notes = _with_ceilings(table, ceilings or {})
     covariates = [name for name in ("product", "disease") if name in table.header]
     if outcomes is not None or in_folder:
-        table = _with_outcomes(table, read_table(path_of(NAME, outcomes, _OUTCOMES)))
+        table = with_outcomes(table, read_table(path_of(NAME, outcomes, _OUTCOMES)), _COVARIATES)
         covariates += list(_COVARIATES)
     options = ReadOptions(
         lloq={"car_t": 0.1, **(lloq or {})},
@@ -135,32 +141,7 @@ def _with_ceilings(table: TextTable, ceilings: Mapping[str, float]) -> tuple[Tex
         largest = max(values)
         if values[largest] > 1:
             notes.append(f"{output} at its largest value {largest:g} without a flag: {values[largest]}")
-    return _with_column(table, "cens", codes), notes
-
-
-def _with_outcomes(table: TextTable, outcomes: TextTable) -> TextTable:
-    """The table with the covariates of each patient in every one of its rows."""
-    known = dict.fromkeys(cells(outcomes, "patient"))
-    missing = sorted(set(cells(table, "patient")) - set(known))
-    absent = [column for column in _COVARIATES.values() if column not in outcomes.header]
-    if missing or absent:
-        raise CartsimError(
-            f"{outcomes.file} does not tell the outcomes of {table.file}",
-            value=f"patients without a row: {', '.join(missing) or 'none'}; columns missing: "
-            f"{', '.join(absent) or 'none'}",
-        )
-    for name, column in _COVARIATES.items():
-        values = dict(zip(cells(outcomes, "patient"), cells(outcomes, column), strict=True))
-        if name in _WORDED:
-            values = {patient: _YES_NO.get(text, text) for patient, text in values.items()}
-        table = _with_column(table, name, [values[patient] for patient in cells(table, "patient")])
-    return table
-
-
-def _with_column(table: TextTable, name: str, column: Sequence[str]) -> TextTable:
-    """The table with one more column."""
-    longer = tuple((*record, text) for record, text in zip(table.cells, column, strict=True))
-    return replace(table, header=(*table.header, name), cells=longer)
+    return with_column(table, "cens", codes), notes
 
 
 def _number(text: str) -> float:

@@ -12,8 +12,17 @@ from cartsim.data.fandrei_workbook import tidy_workbook
 from cartsim.data.files import TextTable, read_table
 from cartsim.data.options import ReadOptions
 from cartsim.data.read import dataset_from
-from cartsim.data.tidy import check_outputs, flagged, left_out, other_outputs, path_of, tidy_table
-from cartsim.errors import DataError
+from cartsim.data.tidy import (
+    cells,
+    check_outputs,
+    flagged,
+    left_out,
+    other_outputs,
+    path_of,
+    tidy_table,
+    with_outcomes,
+)
+from cartsim.errors import CartsimError, DataError
 
 OUTPUT = "car_transgene"
 
@@ -25,6 +34,10 @@ _TIDY_FILES = {
     "penn_ctl019": "penn_ctl019_nobles2020_dev.csv",
 }
 
+_FANDREI_OUTCOMES = "fandrei2024_outcomes_dev.csv"
+_FANDREI_COVARIATES = {"tocilizumab": "toci", "steroids": "steroid", "crs_grade": "crs_grade"}
+"""Covariate and the column of the outcome table it is read from."""
+
 
 def fandrei2024(
     path: str | Path | None = None,
@@ -33,6 +46,9 @@ def fandrei2024(
     others: Mapping[str, float | None] | Sequence[str] = (),
     drop_suspected_typing_errors: bool = False,
     drop_before: float = 0.0,
+    drop_up_to: Mapping[str, float] | None = None,
+    covariates: Sequence[str] = (),
+    outcomes: str | Path | None = None,
 ) -> Dataset:
     """BCMA CAR-T transgene in myeloma (ide-cel and cilta-cel), Fandrei et al. 2024, Blood Cancer Discovery.
 
@@ -63,21 +79,38 @@ def fandrei2024(
     drop_before : float
         Day; earlier samples are left out (counted). Soluble BCMA before the infusion, from leukapheresis on,
         is kept with -365.
+    drop_up_to : mapping, optional
+        Output -> day up to which its samples are left out (counted), such as {"il6": 0.0}: on the day of the
+        infusion, known by calendar day, IL-6 was drawn for fever that had begun.
+    covariates : sequence of str, optional
+        More covariates, from the table of outcomes: tocilizumab and steroids (yes or no, their days are not
+        in the release), crs_grade (0 is none).
+    outcomes : str or Path, optional
+        That table, one row a patient; by default the one in the folder CARTSIM_REAL_DATA names.
 
     Returns
     -------
     Dataset
-        Output `car_transgene` in copies/ug and those of `others`, covariates product and disease.
+        Output `car_transgene` in copies/ug and those of `others`, covariates product and disease and those
+        asked for.
 
     Raises
     ------
     CartsimError
-        For outputs that the table does not have, with those it has.
+        For outputs or covariates that the tables do not have, with those they have; for a patient without a
+        row of outcomes.
     """
     path = path_of("fandrei2024", path, _TIDY_FILES["fandrei2024"])
     table = (
         tidy_workbook(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else tidy_table(path, "fandrei2024")
     )
+    unknown = sorted(set(covariates) - set(_FANDREI_COVARIATES))
+    if unknown:
+        known = ", ".join(_FANDREI_COVARIATES)
+        raise CartsimError("fandrei2024 knows no such covariate", value=", ".join(unknown), limit=known)
+    if covariates:
+        told = read_table(path_of("fandrei2024", outcomes, _FANDREI_OUTCOMES))
+        table = with_outcomes(table, told, {name: _FANDREI_COVARIATES[name] for name in covariates})
     others = dict(others) if isinstance(others, Mapping) else dict.fromkeys(others)
     check_outputs(table, list(others), "fandrei2024")
     suspected = flagged(table, "ratio_to_other_PCR_column_off", output=OUTPUT)
@@ -87,6 +120,8 @@ def fandrei2024(
         rules["suspected typing error (the release's two PCR columns disagree)"] = suspected
     elif suspected:
         notes.append(f"rows where the release's two PCR columns disagree, kept: {len(suspected)}")
+    for output, day in (drop_up_to or {}).items():
+        rules[f"{output} up to day {day:g} (drop_up_to=)"] = _up_to(table, output, day)
     return _load(
         table,
         rules,
@@ -95,6 +130,7 @@ def fandrei2024(
         notes,
         name="fandrei2024",
         drop_before=drop_before,
+        covariates=covariates,
     )
 
 
@@ -159,6 +195,19 @@ LOADERS: Mapping[str, Callable[..., Dataset]] = {
 """Loaders by name, for fit folders."""
 
 
+def _up_to(table: TextTable, output: str, day: float) -> set[int]:
+    """File rows of an output up to a day; times that are no numbers are left to the reader."""
+    rows = set()
+    for row, name, text in zip(table.rows, cells(table, "variable"), cells(table, "time_day"), strict=True):
+        try:
+            early = name == output and float(text) <= day
+        except ValueError:
+            continue
+        if early:
+            rows.add(row)
+    return rows
+
+
 def _after_reinfusion(table: TextTable, columns: Mapping[str, str] | None) -> set[int]:
     """File rows from the day of a second infusion on; cells that are no numbers are left to the reader."""
     roles, faults = locate(table.header, table.file, columns)
@@ -186,12 +235,13 @@ def _load(
     name: str,
     columns: Mapping[str, str] | None = None,
     drop_before: float = 0.0,
+    covariates: Sequence[str] = (),
 ) -> Dataset:
     """Leave rows out by rule (each counted once, other outputs first), then check and convert the rest."""
     if not columns:
         rules = {"another output": other_outputs(table, limits), **rules}
     table, dropped = left_out(table, rules)
-    wanted = tuple(column for column in ("product", "disease") if column in table.header)
+    wanted = tuple(column for column in ("product", "disease", *covariates) if column in table.header)
     options = ReadOptions(
         lloq=dict(limits),
         units={OUTPUT: "copies/ug", "time": "day"},

@@ -12,6 +12,8 @@ from cartsim.data.summary import DroppedRows
 from cartsim.errors import CartsimError
 
 FOLDER_VARIABLE = "CARTSIM_REAL_DATA"
+YES_NO_COVARIATES = ("tocilizumab", "steroids", "anakinra", "hlh_like")
+_YES_NO = {"0": "no", "0.0": "no", "1": "yes", "1.0": "yes"}
 _TIDY = ("patient", "time_day", "variable", "value", "unit", "flag")
 
 
@@ -91,3 +93,37 @@ def left_out(table: TextTable, rules: Mapping[str, set[int]]) -> tuple[TextTable
         rows=tuple(table.rows[index] for index in kept),
     )
     return rest, dropped
+
+
+def with_column(table: TextTable, name: str, column: Sequence[str]) -> TextTable:
+    """The table with one more column."""
+    longer = tuple((*record, text) for record, text in zip(table.cells, column, strict=True))
+    return replace(table, header=(*table.header, name), cells=longer)
+
+
+def with_outcomes(table: TextTable, outcomes: TextTable, covariates: Mapping[str, str]) -> TextTable:
+    """The table with covariates of each patient, read from its row of outcomes, in every one of its rows.
+
+    `covariates` names the column of the outcome table each is read from; those in `YES_NO_COVARIATES` become
+    yes or no.
+
+    Raises
+    ------
+    CartsimError
+        Naming every patient without a row of outcomes and every column that is missing.
+    """
+    known = dict.fromkeys(cells(outcomes, "patient"))
+    missing = sorted(set(cells(table, "patient")) - set(known))
+    absent = [column for column in covariates.values() if column not in outcomes.header]
+    if missing or absent:
+        raise CartsimError(
+            f"{outcomes.file} does not tell the outcomes of {table.file}",
+            value=f"patients without a row: {', '.join(missing) or 'none'}; columns missing: "
+            f"{', '.join(absent) or 'none'}",
+        )
+    for name, column in covariates.items():
+        values = dict(zip(cells(outcomes, "patient"), cells(outcomes, column), strict=True))
+        if name in YES_NO_COVARIATES:
+            values = {patient: _YES_NO.get(text, text) for patient, text in values.items()}
+        table = with_column(table, name, [values[patient] for patient in cells(table, "patient")])
+    return table

@@ -15,6 +15,7 @@ from cartsim.observe.error_models import ErrorModel
 from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import EventTable
 from cartsim.regimen.regimen import Regimen, events_of
+from cartsim.regimen.rules import Rule
 from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
 from cartsim.spec.priors import Fixed
@@ -34,6 +35,7 @@ def make_problems(
     fixed: Mapping[str, float] | None = None,
     outputs: Sequence[str] | None = None,
     inputs: Mapping[str, str] | None = None,
+    rules: Mapping[str, Sequence[Rule]] | None = None,
     method: Method | None = None,
 ) -> tuple[Problem, ...]:
     """One problem a subject, in the order of the data.
@@ -45,6 +47,7 @@ def make_problems(
     fixed : parameter name -> value, not estimated
     outputs : outputs to fit; by default those that have an error model and are measured
     inputs : input of the model -> measured output that drives it and is not fitted (`infer.driven`)
+    rules : subject -> rules by which it is given drugs whose day the data do not tell
 
     Raises
     ------
@@ -65,7 +68,8 @@ def make_problems(
         )
     chosen = {name: errors[name] for name in model.output_names if name in wanted}
     series = measured_inputs(model, dataset, inputs, fitted=chosen)
-    events = {s: _events(model, dataset, s, series[s]) for s in arrays.subjects}
+    given = rules or {}
+    events = {s: _events(model, dataset, s, series[s], given.get(s, ())) for s in arrays.subjects}
     return tuple(
         Problem(model, subject, arrays.of(subject), free, chosen, fixed, events[subject], method)
         for subject in arrays.subjects
@@ -146,9 +150,13 @@ def free_parameters(
 
 
 def regimen_of(
-    model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...] = ()
+    model: Model,
+    dataset: Dataset,
+    subject: str,
+    series: tuple[Forcing, ...] = (),
+    rules: Sequence[Rule] = (),
 ) -> Regimen | None:
-    """The subject's doses and the series of its inputs; None where the model takes neither."""
+    """The subject's doses, its rules and the series of its inputs; None where there is none of them."""
     table = dataset.doses[dataset.doses["subject"] == subject]
     doses = [
         Dose(float(row.amount), float(row.time), float(row.duration), str(row.target or ""))
@@ -157,9 +165,11 @@ def regimen_of(
     ]
     if not doses and model.infusion is not None and model.dose:
         doses = [Dose(model.dose)]
-    return Regimen(tuple(doses), inputs=series) if doses or series else None
+    return Regimen(tuple(doses), tuple(rules), series) if doses or series or rules else None
 
 
-def _events(model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...]) -> EventTable | None:
-    regimen = regimen_of(model, dataset, subject, series)
+def _events(
+    model: Model, dataset: Dataset, subject: str, series: tuple[Forcing, ...], rules: Sequence[Rule]
+) -> EventTable | None:
+    regimen = regimen_of(model, dataset, subject, series, rules)
     return None if regimen is None else events_of(model, [regimen])

@@ -11,6 +11,7 @@ from cartsim.infer.driven import measured_inputs
 from cartsim.infer.hierarchy import LKJ_PATIENTS, AssayScale, Correlation, CovariateEffect, RandomEffect
 from cartsim.infer.population import Population
 from cartsim.observe.error_models import ErrorModel
+from cartsim.regimen.rules import Rule
 from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
 from cartsim.spec.priors import HalfNormal
@@ -33,6 +34,7 @@ def make_population(
     scales: Sequence[AssayScale] = (),
     correlation: Correlation | None = None,
     inputs: Mapping[str, str] | None = None,
+    rules: Mapping[str, Sequence[Rule]] | None = None,
     method: Method | None = None,
     threads: int = 1,
 ) -> Population:
@@ -47,6 +49,7 @@ def make_population(
     fixed : parameter -> value, not estimated
     covariates, scales, correlation : see `infer.hierarchy`
     inputs : input of the model -> measured output that drives it and is not fitted (`infer.driven`)
+    rules : subject -> rules by which it is given drugs whose day the data do not tell
 
     Raises
     ------
@@ -83,7 +86,9 @@ def make_population(
         if item.name not in shared
     )
     series = measured_inputs(model, dataset, inputs, fitted=dict.fromkeys(wanted))
-    regimens = {s: regimen_of(model, dataset, s, series[s]) for s in dataset.subjects}
+    regimens = {
+        s: regimen_of(model, dataset, s, series[s], (rules or {}).get(s, ())) for s in dataset.subjects
+    }
     values = {name: dict(dataset.covariates[name]) for name in dataset.covariates.columns}
     return Population(
         model,

@@ -306,7 +306,10 @@ class Population:
     def fingerprint(self) -> dict[str, str]:
         """Hex digests of everything the posterior depends on, by what it is."""
         digest = self.model.digest
-        doses = {s: repr(r.events(self.model)) for s, r in self.regimens.items()}
+        doses = {
+            s: repr(r.events(self.model)) + (repr(r.rules) if r.rules else "")
+            for s, r in self.regimens.items()
+        }
         held = dict(zip(self.model.parameter_names, self.observed.base, strict=True))
         free = {e.name for e in self.effects + self.shared}
         data = hashlib.sha256(self.arrays.digest.encode() + repr(sorted(doses.items())).encode())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 LEFT_OUT_DRAWS = 400  # population draws over which patients are left out
+POINTS_AT_ONCE = 10_000  # whose courses are in memory together
 LEAST_FOR_PREDICTION_ERRORS = 100
 
 
@@ -156,7 +157,6 @@ def patients_left_out(population: Population, u: Array, rng: np.random.Generator
         population.columns.individual(u),
         (centres(population, few), np.array(roots)),
         generator=rng,
-        points=500,
     )
     with warnings.catch_warnings():  # high Pareto k are in the table, and said by whoever shows it
         warnings.simplefilter("ignore", CartsimWarning)
@@ -164,21 +164,27 @@ def patients_left_out(population: Population, u: Array, rng: np.random.Generator
 
 
 def _likelihood(population: Population, u: Array) -> Callable[[Array, int], Array]:
-    """Log likelihood (S, M) of one patient at M parameter points, residual sds and factors of S draws."""
+    """Log likelihood (S, M) of one patient at points (S, M, p), residual sds and factors of each draw."""
     observed, at = population.observed, population.columns
     sigma, log_scale = observed.sigma_of(u), np.ascontiguousarray(u[:, at.log_scale])
-    none_shared = np.zeros((1, 0))
 
     def of(theta: Array, i: int) -> Array:
         rows = slice(observed.first[i], observed.first[i + 1])
         codes, numbers = (np.ascontiguousarray(part[rows]) for part in observed.rows)
-        outputs = observed.curves(theta, np.repeat(none_shared, len(theta), axis=0), i, observed.times[i])
-        predictions = np.ascontiguousarray(outputs[:, codes[:, kernels.ROW], codes[:, kernels.OUTPUT]])
-        terms, result = np.empty_like(predictions), np.empty((len(u), len(theta)))
-        for s in range(len(u)):
-            own = [np.repeat(part[s : s + 1], len(theta), axis=0) for part in (sigma, log_scale)]
+        result = np.empty(theta.shape[:2])
+        step = max(1, POINTS_AT_ONCE // theta.shape[1])
+        for first in range(0, len(u), step):
+            part = theta[first : first + step].reshape(-1, theta.shape[2])
+            outputs = observed.curves(part, np.zeros((len(part), 0)), i, observed.times[i])
+            predictions = np.ascontiguousarray(outputs[:, codes[:, kernels.ROW], codes[:, kernels.OUTPUT]])
+            own = [
+                np.repeat(values[first : first + step], theta.shape[1], axis=0)
+                for values in (sigma, log_scale)
+            ]
+            terms = np.empty_like(predictions)
             kernels.pointwise(predictions, *own, codes, numbers, terms)
-            result[s] = np.where(np.isnan(terms), -np.inf, terms).sum(axis=1)
+            total = np.where(np.isnan(terms), -np.inf, terms).sum(axis=1)
+            result[first : first + step] = total.reshape(-1, theta.shape[1])
         return result
 
     return of

@@ -106,6 +106,8 @@ def warnings_of(result: FitResult) -> Iterator[str]:
         yield f"Not fitted, because no sample enters the likelihood: {', '.join(result.left_out)}."
     for name, measured in result.plan.inputs.items():
         yield f"The measured {measured} drives the model as {name}; it is not fitted and has no error model."
+    for plan in result.plan.rules:
+        yield plan.words
     if result.plan.after_day is not None:
         yield f"Samples up to day {result.plan.after_day:g} are shown but not fitted."
     for remark in result.remarks:

@@ -171,6 +171,7 @@ def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
         "error model": {name: error.to_mapping() for name, error in plan.errors.items()},
         "fixed values": dict(plan.fixed),
         "inputs": dict(plan.inputs),
+        "rules": [rule.to_mapping() for rule in plan.rules],
         "population": None if plan.population is None else plan.population.to_mapping(),
     }
     then = {
@@ -180,6 +181,7 @@ def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
         "error model": record["errors"],
         "fixed values": record["fixed"],
         "inputs": record.get("inputs", {}),
+        "rules": record.get("rules", []),
         "population": record.get("population"),
     }
     changed = [name for name in now if now[name] != then[name]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from cartsim.data.dataset import Dataset
 from cartsim.data.read import read_data
 from cartsim.data.sources import LOADERS
 from cartsim.errors import CartsimError, CartsimWarning, ConfigError
+from cartsim.study.rule_plan import subjects_where
 from cartsim.study.settings import FILE, DataSettings
 
 
@@ -52,7 +54,22 @@ def read_dataset(
         said.append("The table given is not byte for byte the one this fit was made for.")
     if settings.subjects is not None:
         dataset = dataset.subset(settings.subjects)
+    if settings.where:
+        dataset = dataset.subset(subjects_where(dataset, settings.where, "data.where"))
+    if settings.dose is not None:
+        dataset = _dosed(dataset, settings.dose)
     return dataset, said
+
+
+def _dosed(dataset: Dataset, amount: float) -> Dataset:
+    """The dataset with a dose on day 0 for every patient for whom the table names none."""
+    import pandas as pd
+
+    without = [s for s in dataset.subjects if s not in set(dataset.doses["subject"])]
+    given = {"time": 0.0, "amount": amount, "unit": "cells", "duration": 0.0, "target": "", "row": 0}
+    added = pd.DataFrame([{"subject": subject, **given} for subject in without])
+    doses = added if dataset.doses.empty else pd.concat([dataset.doses, added], ignore_index=True)
+    return replace(dataset, doses=doses if without else dataset.doses)
 
 
 def _read(settings: DataSettings, folder: Path, path: Path | None, options: Mapping[str, Any]) -> Dataset:

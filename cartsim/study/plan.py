@@ -22,6 +22,7 @@ from cartsim.spec.distribution import Prior
 from cartsim.spec.model import Model
 from cartsim.spec.priors import prior_from_mapping
 from cartsim.study.population_plan import PopulationPlan, population_plan
+from cartsim.study.rule_plan import RulePlan, rule_plan, rules_by_subject
 from cartsim.study.settings import FILE, FitSettings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Plan:
 
     `priors` replace the model's own; `after_day` excludes samples up to that day from the likelihood;
     with `population` all patients are fitted together; `inputs` says which measured output drives each of
-    the model's inputs, at all its days.
+    the model's inputs, at all its days; `rules` give drugs whose day the data do not tell.
     """
 
     model: str | Model
@@ -61,6 +62,7 @@ class Plan:
     gates: Gates = field(default_factory=Gates)
     population: PopulationPlan | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[RulePlan, ...] = ()
 
     @property
     def loaded_model(self) -> Model:
@@ -76,6 +78,7 @@ class Plan:
             priors=self.priors,
             fixed=self.fixed,
             inputs=self.inputs,
+            rules=rules_by_subject(self.rules, dataset),
             method=self.method,
         )
         return problem
@@ -92,6 +95,7 @@ class Plan:
             priors=self.priors,
             fixed=self.fixed,
             inputs=self.inputs,
+            rules=rules_by_subject(self.rules, dataset),
             method=self.method,
             threads=threads,
         )
@@ -167,6 +171,10 @@ def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> 
     together = settings.population
     population = None if together is None else build("population", lambda: population_plan(together))
     sampler = build("sampler", lambda: _sampler(settings.sampler, together is not None))
+    rules = tuple(
+        build(f"rules.{number}", lambda item=item: rule_plan(item))
+        for number, item in enumerate(settings.rules, 1)
+    )
     gates = build("gates", lambda: from_table(Gates, settings.gates))
     if model is not None:
         faults += _unknown(model, settings)
@@ -179,7 +187,9 @@ def plan_of(settings: FitSettings, folder: Path, *, seed: int | None = None) -> 
     except CartsimError as error:
         raise ConfigError(str(folder / FILE), [("free", str(error))]) from None
     inputs = dict(settings.inputs)
-    return Plan(reference, errors, seed, priors, held, method, after, sampler, gates, population, inputs)
+    return Plan(
+        reference, errors, seed, priors, held, method, after, sampler, gates, population, inputs, rules
+    )
 
 
 def from_table(kind: type[Made], table: Mapping[str, Any]) -> Made:

@@ -92,6 +92,7 @@ def result_of(
         "priors": {name: prior.to_mapping() for name, prior in plan.priors.items()},
         "fixed": dict(plan.fixed),
         **({"inputs": dict(plan.inputs)} if plan.inputs else {}),
+        **({"rules": [rule.to_mapping() for rule in plan.rules]} if plan.rules else {}),
         **({} if plan.population is None else {"population": plan.population.to_mapping()}),
         "errors": {name: error.to_mapping() for name, error in plan.errors.items()},
         "sampler": plan.sampler.identity(),

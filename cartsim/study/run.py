@@ -28,6 +28,7 @@ from cartsim.study.population_fit import POPULATION, FitPopulation, fit_together
 from cartsim.study.progress import Bar
 from cartsim.study.recovery import read_truth, recovery_words
 from cartsim.study.result import patients_record, result_of
+from cartsim.study.rule_plan import check_rules
 from cartsim.study.settings import FILE, FitSettings, read_settings
 from cartsim.study.vpc import FOLDER as VPC
 from cartsim.study.vpc import write_tables
@@ -135,6 +136,7 @@ def _fitted(plan: Plan, dataset: Any, out: Path, about: About, options: RunOptio
     with_samples, without = plan.subjects(dataset)
     if not with_samples:
         raise FitError("no patient has a sample to fit", value=dataset.source)
+    check_rules(plan.rules, dataset)
     if plan.population is not None:
         together = FitPopulation(
             plan,

@@ -25,7 +25,9 @@ class DataSettings(Strict):
     """Where the patient table is and how it is read.
 
     `file` lies in the fit folder; `loader` names a published set of `cartsim.data.sources`, which is not
-    shipped. `read` are arguments of `read_data` or of the loader. Samples up to `after_day` are shown and
+    shipped. `read` are arguments of `read_data` or of the loader. `where` keeps the patients whose covariates
+    have these values; `dose` is what a patient for whom the table names no dose gets on day 0 (in the unit of
+    the state that takes infusions), instead of the model's own dose. Samples up to `after_day` are shown and
     analysed but not fitted (those taken before the infusion, which no model describes).
     """
 
@@ -34,6 +36,8 @@ class DataSettings(Strict):
     sha256: Sha256 | None = None
     read: dict[str, Any] = Field(default_factory=dict)
     subjects: list[str] | None = None
+    where: dict[str, str | float] = Field(default_factory=dict)
+    dose: Annotated[float, Field(gt=0, strict=False)] | None = None
     after_day: Annotated[float, Field(strict=False)] | None = None
 
     @model_validator(mode="after")
@@ -86,6 +90,20 @@ class PopulationSettings(Strict):
     correlation: dict[str, Any] | None = None
 
 
+class RuleSettings(Strict):
+    """A drug whose day the table does not tell, given in the model when a signal goes above a limit.
+
+    `where` names the patients by their covariates; `weight` (kg) decides the dose.
+    """
+
+    drug: Sentence
+    watch: Sentence = "temperature"
+    above: Annotated[float, Field(strict=False)]
+    after_hours: Annotated[float, Field(ge=0, strict=False)]
+    weight: Annotated[float, Field(gt=0, strict=False)]
+    where: dict[str, str | float] = Field(default_factory=dict)
+
+
 class FitSettings(Strict):
     """A whole fit.toml.
 
@@ -109,6 +127,7 @@ class FitSettings(Strict):
     sampler: dict[str, Any] = Field(default_factory=dict)
     gates: dict[str, Any] = Field(default_factory=dict)
     population: PopulationSettings | None = None
+    rules: list[RuleSettings] = Field(default_factory=list)
     nca: dict[str, Any] = Field(default_factory=dict)
     sensitivity: list[Sensitivity] = Field(default_factory=list)
     budget: Budget | None = None

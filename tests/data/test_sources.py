@@ -145,9 +145,34 @@ def test_fandrei_takes_names_alone_and_samples_from_before_the_infusion(tmp_path
     assert sbcma["value"].tolist() == [700.0, 90.5]
 
 
+def test_fandrei_leaves_out_early_samples_of_one_output_and_counts_them(tmp_path):
+    path = with_cytokines(tmp_path / "fandrei.csv")
+    data = fandrei2024(path, others=["il6", "crp"], drop_up_to={"crp": 1.0})
+    assert data.select("crp").observations["time"].tolist() == [6.0]
+    assert data.select("il6").observations["time"].tolist() == [2.0]
+    assert {drop.reason: drop.count for drop in data.summary.dropped}["crp up to day 1 (drop_up_to=)"] == 1
+
+
 def test_fandrei_refuses_an_output_the_table_does_not_have(tmp_path):
     with pytest.raises(CartsimError, match=r"no such output.*il7.*sbcma"):
         fandrei2024(with_cytokines(tmp_path / "fandrei.csv"), others=["il7"])
+
+
+def test_fandrei_brings_covariates_from_the_table_of_outcomes(tmp_path):
+    path, outcomes = with_cytokines(tmp_path / "fandrei.csv"), tmp_path / "outcomes.csv"
+    patients = sorted({line.split(",")[1] for line in path.read_text().splitlines()[1:]})
+    rows = [f"{p},{k % 2},{k % 2},{k}" for k, p in enumerate(patients)]
+    outcomes.write_text("patient,toci,steroid,crs_grade\n" + "\n".join(rows) + "\n")
+    data = fandrei2024(path, covariates=["tocilizumab", "crs_grade"], outcomes=outcomes)
+    assert data.covariates["tocilizumab"].to_dict() == {
+        p: ("no", "yes")[k % 2] for k, p in enumerate(patients)
+    }
+    assert data.covariates["crs_grade"].to_dict() == {p: float(k) for k, p in enumerate(patients)}
+    outcomes.write_text("patient,toci\nsomebody,0\n")
+    with pytest.raises(CartsimError, match=rf"without a row: {patients[0]}"):
+        fandrei2024(path, covariates=["tocilizumab"], outcomes=outcomes)
+    with pytest.raises(CartsimError, match=r"no such covariate.*age.*tocilizumab"):
+        fandrei2024(path, covariates=["age"], outcomes=outcomes)
 
 
 def released(path, *, factor=290.0, first="patient_id"):

@@ -59,7 +59,7 @@ def test_leaving_out_is_the_closed_form(y):
 def test_patients_parameters_are_integrated_out(y):
     mu = mean_draws(y, count=400)
     found = marginal_log_likelihood(
-        lambda theta, k: norm.logpdf(y[k], theta[:, 0], S),
+        lambda theta, k: norm.logpdf(y[k], theta[..., 0], S),
         patient_draws(y, mu),
         (mu[:, None], np.full((400, 1, 1), W)),
         generator=np.random.default_rng(6),
@@ -74,7 +74,7 @@ def test_patients_parameters_are_integrated_out(y):
 def test_residual_errors_of_their_own_in_every_draw_are_allowed_for(y):
     mu, sigma = mean_draws(y, count=50), np.linspace(0.5, 0.9, 50)
     found = marginal_log_likelihood(
-        lambda theta, k: norm.logpdf(y[k], theta[None, :, 0], sigma[:, None]),
+        lambda theta, k: norm.logpdf(y[k], theta[..., 0], sigma[:, None]),
         patient_draws(y, mu),
         (mu[:, None], np.full((50, 1, 1), W)),
         generator=np.random.default_rng(6),
@@ -90,7 +90,7 @@ def test_two_correlated_parameters_are_integrated_out():
     both = np.linalg.inv(np.linalg.inv(covariance) + np.eye(2) / S**2)
     draws = rng.multivariate_normal(both @ data / S**2, both, size=500)[:, None]
     found = marginal_log_likelihood(
-        lambda theta, _: norm.logpdf(data, theta, S).sum(axis=1),
+        lambda theta, _: norm.logpdf(data, theta, S).sum(axis=2),
         draws,
         (np.zeros((1, 2)), factor[None]),
         generator=rng,
@@ -101,6 +101,23 @@ def test_two_correlated_parameters_are_integrated_out():
     truth = multivariate_normal.logpdf(data, np.zeros(2), covariance + S**2 * np.eye(2))
     assert found.log_likelihood[0, 0] == pytest.approx(truth, abs=4.0 * found.error[0, 0])
     assert found.error[0, 0] < 0.02
+
+
+def test_small_spreads_in_some_of_the_draws_do_no_harm(y):
+    rng, size = np.random.default_rng(8), 4
+    mu, spread = mean_draws(y, count=60), np.geomspace(0.01, 2.0, 60)
+    share = (spread**2 / (spread**2 + S**2))[:, None, None]
+    middle = mu[:, None, None] + share * (y - mu[:, None])[..., None]
+    draws = middle + np.sqrt(share) * S * rng.standard_normal((60, N, size))
+    found = marginal_log_likelihood(
+        lambda theta, k: norm.logpdf(y[k], theta, S).sum(axis=2),
+        draws,
+        (np.repeat(mu[:, None], size, axis=1), spread[:, None, None] * np.eye(size)),
+        generator=rng,
+        points=400,
+    )
+    truth = size * norm.logpdf(y, mu[:, None], np.sqrt(spread[:, None] ** 2 + S**2))
+    assert np.abs(found.log_likelihood - truth).max() < 0.5
 
 
 def test_a_worse_model_loses_with_an_error_over_patients(y):

@@ -70,3 +70,20 @@ def test_every_patient_of_the_published_sets_is_fitted(
     assert (len(fitted), left_out) == (patients, ())
     record = json.loads((folder / "result.json").read_text())
     assert tuple(record["patients"]) == fitted
+
+
+@pytest.mark.parametrize(
+    ("product", "patients", "dose", "treated"), [("idecel", 21, 450e6, 6), ("ciltacel", 11, 56.25e6, 2)]
+)
+def test_a_mechanistic_fit_takes_the_patients_of_its_product_their_dose_and_tocilizumab(
+    product: str, patients: int, dose: float, treated: int, project: Path, real_data: Path
+) -> None:
+    folder = project / "fits" / f"fandrei2024_bcma_myeloma_{product}"
+    settings = read_settings(folder)
+    dataset, _ = read_dataset(settings.data, folder)
+    population = plan_of(settings, folder).population_problem(dataset)
+    record = json.loads((folder / "result.json").read_text())
+    assert tuple(record["patients"]) == ("population", *population.subjects)
+    assert len(population.subjects) == patients
+    assert {d.amount for regimen in population.regimens.values() for d in regimen.doses} == {dose}
+    assert sum(bool(regimen.rules) for regimen in population.regimens.values()) == treated
