@@ -30,15 +30,15 @@ STATES = (
     *tocilizumab.STATES,
 )
 PARAMETERS = (
-    varies("contact_half", "cells/uL", "CAR+ cells that reach half of full contact", 10.0, 1.0,
-           assumed("cytokines peak near day 10, when counts pass some tens of cells/uL")),
+    varies("contact_half", "cells/uL", "CAR+ cells that reach half of full contact", 3.0, 0.5,
+           assumed("chosen by fits/car22_cytokines: 10 and 100 fit worse")),
     varies("antigen_loss", "1/day", "loss of antigen, or of secretion, at full contact", 0.5, 0.5,
            cytokine_release.CD22.at("cytokines fall with a half-life of about 1.4 d")),
     fixed("full_drive", "cells/uL", "drive at full contact with all antigen", 20.0,
           assumed("a scale: only its product with ifng_gain is identified")),
     varies("expansion", "1/day", "growth of the clone before the first count", 1.1, 0.3,
            cytokine_release.CD22.at("IFN-gamma doubles in 0.8 d as it rises, growth of 0.87 per day")),
-    varies("expansion_day", "day", "day on which the growing clone passes one cell/uL", 7.0, 0.3,
+    varies("expansion_day", "day", "day on which the growing clone passes one cell/uL", 7.5, 0.3,
            assumed("counts of days 5 to 8 are zero or below one cell/uL in most patients")),
     *cytokine_release.PARAMETERS,
     *tocilizumab.PARAMETERS,
