@@ -140,7 +140,8 @@ def test_strange_patients_end_with_a_result_or_a_status(name):
         assert result.status[1] != FINE
         for patient in np.flatnonzero(result.status == FINE):
             assert np.isfinite(states[patient]).all()
-            assert (states[patient][:, : len(model.own_states)] >= 0.0).all(), "an input is held as a logarithm"
+            own = states[patient][:, : len(model.own_states)]  # an input is held as its logarithm
+            assert (own >= 0.0).all()
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Cytokines driven by measured CAR+ counts: against SciPy, and what the counts do and cannot do."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -45,7 +47,7 @@ def test_it_agrees_with_scipy_under_counts_that_rise_and_fall(weekly):
     knots = [(0.0, np.log(0.05)), (6.0, np.log(0.05)), (13.0, np.log(570.0)), (20.0, np.log(320.0))]
     knots += [(27.0, np.log(73.0)), (36.0, np.log(73.0))]
     scale = np.array([state.scale for state in MODEL.states])
-    for (start, low), (stop, high) in zip(knots, knots[1:], strict=False):
+    for (start, low), (stop, high) in itertools.pairwise(knots):
 
         def slopes(t, y, start=start, low=low, rate=(high - low) / (stop - start)):
             return MODEL.derivatives(t, [*y[:-1], low + rate * (t - start)], MODEL.values)
