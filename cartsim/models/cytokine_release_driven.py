@@ -31,7 +31,7 @@ STATES = (
 )
 PARAMETERS = (
     varies("contact_half", "cells/uL", "CAR+ cells that reach half of full contact", 3.0, 0.5,
-           assumed("chosen by fits/car22_cytokines: 10 and 100 fit worse")),
+           assumed("chosen in fits/car22_cytokines: 10 fits alike, 100 far worse")),
     varies("antigen_loss", "1/day", "loss of antigen, or of secretion, at full contact", 0.5, 0.5,
            cytokine_release.CD22.at("cytokines fall with a half-life of about 1.4 d")),
     fixed("full_drive", "cells/uL", "drive at full contact with all antigen", 20.0,
