@@ -2,11 +2,11 @@
 
 CARTSIM_REAL_DATA=... python -m benchmarks.car22_variants CHAINS [--ensembles 2] [--days 1]
 
-CHAINS is a folder for the checkpoints; an interrupted run goes on from there. `recorded` is the fit itself;
-`counts` sets all CAR+ counts of all patients to 1,000 cells/uL; `tocilizumab` gives 560 mg to those who were
-treated, `--days` after the onset of their CRS (the day is not in the release: an assumption); `correlation`
-has a full covariance between the patients' parameters. Differences are in expected log predictive density of
-unseen patients; no sample of a patient is written.
+CHAINS is a folder for the checkpoints; an interrupted run goes on from there. `recorded` is the fit itself,
+the others have fewer ensembles: `counts` sets all CAR+ counts of all patients to 1,000 cells/uL;
+`tocilizumab` gives 560 mg to those who were treated, `--days` after the onset of their CRS (the day is not in
+the release: an assumption); `correlation` has a full covariance between the patients' parameters. Differences
+are in expected log predictive density of unseen patients; no sample of a patient is written.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ def main() -> None:
     result = {"setting": setting(), "ensembles": given.ensembles, "days": given.days}
     settings = read_settings(FIT)
     plan, (dataset, _) = plan_of(settings, FIT), read_dataset(settings.data, FIT)
-    plan = replace(plan, sampler=replace(plan.sampler, ensembles=given.ensembles))
+    shorter = replace(plan, sampler=replace(plan.sampler, ensembles=given.ensembles))
     variants: dict[str, Callable[[], Given]] = {
         "recorded": lambda: (plan, dataset),
-        "counts": lambda: without_counts(plan, dataset),
-        "tocilizumab": lambda: with_tocilizumab(plan, dataset, days=given.days),
-        "correlation": lambda: with_correlation(plan, dataset),
+        "counts": lambda: without_counts(shorter, dataset),
+        "tocilizumab": lambda: with_tocilizumab(shorter, dataset, days=given.days),
+        "correlation": lambda: with_correlation(shorter, dataset),
     }
     found = {name: left_out(*make(), given.chains / name) for name, make in variants.items()}
     treated = dataset.covariates["tocilizumab"] == "yes"
