@@ -5,12 +5,14 @@ import pytest
 
 from cartsim.kernels.methods import Rodas5P
 from cartsim.models import load_model
+from cartsim.regimen.forcing import Forcing
 from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.solve.batch import batch
 from cartsim.spec.check import starts
 
 # Radau at 1e-11 would take minutes in plain Python.
 RTOL = {"DOP853": 1e-11, "LSODA": 1e-11, "Radau": 1e-8}
+DRIVEN_BY = 200.0  # of a model's inputs, in their unit, on all days
 TIMES = np.array([0.25, 1.0, 3.0, 7.0, 10.0, 14.0, 21.0, 28.0, 60.0, 120.0, 365.0])
 
 
@@ -22,6 +24,7 @@ def oracle(model, parameters: np.ndarray, dose: float, scipy_method: str) -> np.
     y = starts(model, parameters)
     if model.infusion:
         y[model.state_names.index(model.infusion)] += dose
+    y[len(model.own_states) :] = np.log(DRIVEN_BY)
     scale = np.array([state.scale for state in model.states])
     # SciPy does not know about switches: it is restarted at each.
     switches = [9.3] if model.name.startswith("stein") else []
@@ -52,6 +55,7 @@ def oracle(model, parameters: np.ndarray, dose: float, scipy_method: str) -> np.
         ("kirouac2023", None, "LSODA"),
         ("kirouac2023", "CR_1", "LSODA"),
         ("kirouac2023", "NR_5", "LSODA"),
+        ("cytokine_release_driven", None, "LSODA"),
         pytest.param("singh2021_bb2121", None, "Radau", marks=pytest.mark.slow),
         pytest.param("kirouac2023", "PR_3", "Radau", marks=pytest.mark.slow),
     ],
@@ -60,7 +64,9 @@ def test_a_shipped_model_agrees_with_scipy(name, scenario, scipy_method):
     model = load_model(name)
     parameters = model.vector(scenario=scenario)
     dose = model.dose or 0.0
-    events = events_of(model, [Regimen.single(dose)]) if model.infusion else None
+    series = tuple(Forcing(name, (0.0,), (DRIVEN_BY,)) for name in model.input_names)
+    given = Regimen.single(dose) if model.infusion else Regimen(inputs=series)
+    events = events_of(model, [given]) if model.infusion or series else None
     ours = batch(model, parameters[None], TIMES, events=events, method=Rodas5P(rtol=1e-10))
     assert ours.status.tolist() == [0]
     theirs = oracle(model, parameters, dose, scipy_method)
