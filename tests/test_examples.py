@@ -37,8 +37,9 @@ def test_the_python_of_the_readme_runs(
 ) -> None:
     shutil.copytree(project / "fits" / "six_patients", tmp_path / "fits" / "six_patients")
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", (project / "README.md").read_text(), flags=re.S)
+    blocks = re.findall(r"```python\n(.*?)```", (project / "README.md").read_text(), flags=re.S)
     names: dict[str, object] = {}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile("\n".join(blocks), "README.md", "exec"), names)
     assert (tmp_path / "sim6.html").stat().st_size > 100_000
     assert len(names["result"].summary()) == 7
+    assert len(names["outcomes"]) == 200
