@@ -44,6 +44,7 @@ _HOMES = {
     "fit": "cartsim.study.fit",
     "FitResult": "cartsim.study.fit_result",
     "PopulationPlan": "cartsim.study.population_plan",
+    "RulePlan": "cartsim.study.rule_plan",
     **dict.fromkeys(("CovariateEffect", "AssayScale", "Correlation"), "cartsim.infer.hierarchy"),
     **dict.fromkeys(
         ("DensityProblem", "Vector", "Ordered", "OneByOne", "sample_density"), "cartsim.infer.density"

@@ -24,6 +24,7 @@ from cartsim.study.pool import run_all
 from cartsim.study.population_fit import FitPopulation, fit_together
 from cartsim.study.population_plan import PopulationPlan
 from cartsim.study.progress import Bar, Silent
+from cartsim.study.rule_plan import RulePlan
 
 
 def fit(
@@ -36,6 +37,7 @@ def fit(
     free: Sequence[str] | None = None,
     scenario: str | None = None,
     inputs: Mapping[str, str] | None = None,
+    rules: Sequence[RulePlan] = (),
     after_day: float | None = None,
     population: PopulationPlan | None = None,
     method: Method | None = None,
@@ -61,6 +63,7 @@ def fit(
     free : the only parameters to estimate beside those with a prior here; all others are held
     scenario : of the model, whose values are held and round which its own priors are centred
     inputs : input of the model -> measured output that drives it, at all its days, and is not fitted
+    rules : drugs whose day the data do not tell, and the patients who had them
     after_day : samples up to this day are shown but not fitted (those taken before the infusion)
     population : spreads, shared parameters, covariates and assay scales of a population fit; then `workers`
         are threads and the first of the result's patients is the population itself
@@ -96,6 +99,7 @@ def fit(
         gates or Gates(),
         population,
         dict(inputs or {}),
+        tuple(rules),
     )
     with_samples, without = plan.subjects(dataset)
     first_look = plan.sampler.checks()[0] * plan.sampler.ensembles
