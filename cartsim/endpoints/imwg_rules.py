@@ -182,8 +182,8 @@ def progressing(visits: MyelomaVisits, measured: NDArray[np.int8], settings: Imw
         for name in ("m_protein", "dflc", "marrow", "plasmacytoma")
     }
     serum = _risen(visits.m_protein, low["m_protein"], settings.rise_m_protein, settings.rise)
-    # A second criterion of PMC9954856, Table 1; "sufficient" by footnote c of PMC2627786, Table 5. Were 25 %
-    # asked for as well, it would never decide: a quarter of 5 g/dL is more than 1.
+    # IMWG: ">= 1 g/dL if nadir >= 5 g/dL". Taken as sufficient alone: were 25 % asked for as well, it would
+    # never decide, as a quarter of 5 g/dL is more than 1.
     high = low["m_protein"] >= settings.high_nadir
     serum |= high & _risen(visits.m_protein, low["m_protein"], settings.rise_m_protein_high, 0.0)
     more = visits.dflc - low["dflc"] > settings.rise_flc * (1.0 + ROUNDING)
