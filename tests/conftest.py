@@ -26,3 +26,29 @@ def real_data() -> Path:
 def project() -> Path:
     """The project's own folder, with fits/ and examples/."""
     return Path(__file__).resolve().parent.parent
+
+
+# Compiling a model takes the time: files that need the kernels of the flagship go to one worker, which makes them
+# once. Every other file is a group of its own.
+FLAGSHIP = {
+    *(
+        f"tests/cohort/test_{name}.py"
+        for name in ("swim_lanes", "patient_course", "outcomes", "fan", "trial")
+    ),
+    *("tests/models/test_bcma_myeloma.py", "tests/cli/test_recipe.py", "tests/infer/test_composition.py"),
+    *("tests/benchmarks/test_six_patients_information.py", "tests/study/test_rule_plan.py"),
+    *("tests/kernels/test_robustness.py", "tests/study/test_virtual_recipe.py"),
+    *("tests/study/test_recipe.py", "tests/test_examples.py"),
+}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Share the files out as `--dist loadfile` does, those of the flagship as one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByModel(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "flagship" if file in FLAGSHIP else file
+
+    return ByModel(config, log)

@@ -70,6 +70,7 @@ def test_a_stage_1_prior_that_is_not_weighted_out_is_noticed():
     assert found.mean() < mean - 0.2 * sd
 
 
+@pytest.mark.slow
 def test_both_roads_meet(tmp_path):
     """Sampled stage 1, second stage and block sampler; 0.1 sd is 4 Monte Carlo errors of these short runs
     (about 0.02 for each of the second stage, the block sampler and the shared stage-1 draws)."""

@@ -99,6 +99,7 @@ def test_a_rule_gives_tocilizumab_at_fever_inside_the_solver():
     assert amount[day + 0.5 < GRID][0] > 500.0
 
 
+@pytest.mark.slow  # two watched outputs are a second set of kernels
 def test_rules_at_a_surrogate_grade_and_second_doses_are_found_in_the_solver():
     limit = il6_at_grade(3.5)  # 700 pg/mL
     rules = (
