@@ -70,7 +70,9 @@ class TrialDesign:
             for p in self.arms.values()
         }
         if len(shared) > 1:
-            faults.append("arms must share model, seed, sampling days and laboratory to have the same patients")
+            faults.append(
+                "arms must share model, seed, sampling days and laboratory to have the same patients"
+            )
         if faults:
             raise ModelError("this trial cannot be simulated\n  " + "\n  ".join(faults))
 

@@ -69,9 +69,7 @@ def _free(name: str, meaning: str, kind: str, months: float) -> CountEndpoint:
 
 
 def _grade(name: str, meaning: str, least: int) -> CountEndpoint:
-    return CountEndpoint(
-        name, meaning, "patients", lambda rows: rows["surrogate_grade"].astype(int) >= least
-    )
+    return CountEndpoint(name, meaning, "patients", lambda rows: rows["surrogate_grade"].astype(int) >= least)
 
 
 def _yes(name: str, meaning: str, column: str) -> CountEndpoint:

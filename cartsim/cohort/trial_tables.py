@@ -156,11 +156,11 @@ def difference_table(design: TrialDesign, outcomes: Outcomes, endpoints: Sequenc
             rows.append(row)
         for kind in ("pfs", "os"):
             row = {"endpoint": kind, "arm": arm, "against": first}
-            rows.append(row | _hazard_ratio(kind, reference.iloc[: design.cohort], table.iloc[: design.cohort]))
+            rows.append(
+                row | _hazard_ratio(kind, reference.iloc[: design.cohort], table.iloc[: design.cohort])
+            )
     columns = ["endpoint", "arm", "against", "measure", "value", "lower", "upper", "pairs", "method"]
-    return pd.DataFrame(
-        rows, columns=[*columns, "same_low", "same_high", "parallel_low", "parallel_high"]
-    )
+    return pd.DataFrame(rows, columns=[*columns, "same_low", "same_high", "parallel_low", "parallel_high"])
 
 
 def _difference(design: TrialDesign, endpoint: Endpoint, before: np.ndarray, after: np.ndarray) -> dict:
@@ -207,7 +207,8 @@ def _median_difference(before: np.ndarray, after: np.ndarray, rng: np.random.Gen
 def _hazard_ratio(kind: str, reference: pd.DataFrame, table: pd.DataFrame) -> dict:
     """Hazard ratio by Cox regression, Efron's ties; standard error clustered by patient, who is in both arms.
 
-    The clustered variance is that of Lin and Wei 1989 (statsmodels `groups`).
+    The clustered variance is that of Lin and Wei 1989 (statsmodels `groups`). Times are whole days begun, as a
+    trial records them: two solves of the same death differ by parts of a second.
     """
     from statsmodels.duration.hazard_regression import PHReg
 
@@ -215,14 +216,33 @@ def _hazard_ratio(kind: str, reference: pd.DataFrame, table: pd.DataFrame) -> di
     reference, table = reference[both], table[both]
     n = len(reference)
     found = {"measure": "hazard ratio", "pairs": n, "method": "Cox, clustered by patient"}
-    time = np.concatenate([rows[f"{kind}_day"].to_numpy(float) for rows in (reference, table)])
+    time = np.concatenate([np.ceil(rows[f"{kind}_day"].to_numpy(float)) for rows in (reference, table)])
     event = np.concatenate([rows[f"{kind}_event"].to_numpy(bool) for rows in (reference, table)])
+    if n and np.array_equal(time[:n], time[n:]) and np.array_equal(event[:n], event[n:]):
+        return found | {"value": 1.0, "lower": 1.0, "upper": 1.0, "method": "same course in every pair"}
     if not (event[:n].any() and event[n:].any()):
         return found | {"value": np.nan, "lower": np.nan, "upper": np.nan}
     arm, patient = np.repeat([0.0, 1.0], n), np.tile(np.arange(n), 2)
     fitted = PHReg(time, arm[:, None], status=event, ties="efron").fit(groups=patient, disp=False)
     lower, upper = np.exp(fitted.conf_int(alpha=1.0 - LEVEL)[0])
     return found | {"value": float(np.exp(fitted.params[0])), "lower": float(lower), "upper": float(upper)}
+
+
+def joint_table(
+    design: TrialDesign, outcomes: pd.DataFrame, sets: Sequence[Sequence[CountEndpoint]], observed: Mapping
+) -> pd.DataFrame:
+    """How often a replicate trial has several observed counts at once: endpoints, observed, probability."""
+    import pandas as pd
+
+    rows = []
+    for some in sets:
+        counts = np.column_stack([replicate_values(design, endpoint, outcomes) for endpoint in some])
+        counts = counts[np.isfinite(counts).all(axis=1)]
+        seen = [observed[endpoint.name] for endpoint in some]
+        chance = float((counts == seen).all(axis=1).mean()) if len(counts) else np.nan
+        names = ", ".join(endpoint.name for endpoint in some)
+        rows.append((names, ", ".join(f"{count:g}" for count in seen), len(counts), chance))
+    return pd.DataFrame(rows, columns=["endpoints", "observed", "replicates", "probability"])
 
 
 def decision_table(design: TrialDesign, outcomes: Outcomes, rule: DecisionRule) -> pd.DataFrame:

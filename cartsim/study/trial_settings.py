@@ -58,8 +58,9 @@ class DecisionSettings(Strict):
 class TrialSettings(Strict):
     """A whole trial.toml.
 
-    `patients` are those of one trial in each arm, `replicates` how many such trials, `cohort` the patients of
-    the large cohort. `sample_days` is the grid of all arms; by default that of the first arm's product.
+    `joint` are sets of counted endpoints whose observed counts are looked for together. `patients` are those
+    of one trial in each arm, `replicates` how many such trials, `cohort` the
+    patients of the large cohort. `sample_days` is the grid of all arms; by default that of the first arm's product.
     """
 
     title: Sentence
@@ -69,13 +70,14 @@ class TrialSettings(Strict):
     patients: Whole
     replicates: Whole
     cohort: Whole
-    sample_days: (
-        Annotated[list[Annotated[float, Field(ge=0, strict=False)]], Field(min_length=2)] | None
-    ) = None
+    sample_days: Annotated[list[Annotated[float, Field(ge=0, strict=False)]], Field(min_length=2)] | None = (
+        None
+    )
     endpoints: Annotated[list[EndpointName], Field(min_length=1)]
     arms: Annotated[list[ArmSettings], Field(min_length=1)]
     decision: DecisionSettings | None = None
     observed: dict[EndpointName, Annotated[float, Field(ge=0, strict=False)]] = Field(default_factory=dict)
+    joint: list[Annotated[list[EndpointName], Field(min_length=2)]] = Field(default_factory=list)
 
 
 def read_trial(path: Path) -> tuple[TrialSettings, TrialDesign]:
@@ -88,7 +90,9 @@ def read_trial(path: Path) -> tuple[TrialSettings, TrialDesign]:
     """
     if not path.is_file():
         raise CartsimError(
-            "no such trial file", value=str(path), remedy="give a file such as examples/six_patient_trial.toml"
+            "no such trial file",
+            value=str(path),
+            remedy="give a file such as examples/six_patient_trial.toml",
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -113,10 +117,17 @@ def _faults(settings: TrialSettings) -> list[tuple[str, str]]:
             found.append((f"observed.{name}", "is not among the endpoints"))
         counted = isinstance(ENDPOINTS[name], CountEndpoint)
         if counted and not (seen.is_integer() and seen <= settings.patients):
-            found.append((f"observed.{name}", f"is {seen:g}; a count from 0 to {settings.patients} is needed"))
+            found.append(
+                (f"observed.{name}", f"is {seen:g}; a count from 0 to {settings.patients} is needed")
+            )
+    for place, name in ((k, name) for k, names in enumerate(settings.joint) for name in names):
+        if name not in settings.observed or not isinstance(ENDPOINTS[name], CountEndpoint):
+            found.append((f"joint.{place}", f"{name} has no observed count"))
     rule = settings.decision
     if rule is not None and not isinstance(ENDPOINTS[rule.endpoint], CountEndpoint):
-        found.append(("decision.endpoint", f"{rule.endpoint} is a median; an endpoint that is counted is needed"))
+        found.append(
+            ("decision.endpoint", f"{rule.endpoint} is a median; an endpoint that is counted is needed")
+        )
     if rule is not None and rule.at_least > settings.patients:
         found.append(("decision.at_least", f"is {rule.at_least}, more than the {settings.patients} patients"))
     for what, names in (("arms", [arm.name for arm in settings.arms]), ("endpoints", settings.endpoints)):
