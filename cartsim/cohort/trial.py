@@ -34,9 +34,9 @@ KEPT = (
 class TrialDesign:
     """Arms and sizes of a virtual trial.
 
-    Patient k has the same parameters, weight and luck in every arm, so that arms differ by what is done alone.
-    Replicate r is patients r n to r n + n - 1; the large cohort is the first `cohort` patients, so the two
-    overlap.
+    Patient k has the same parameters, weight and luck in every arm, so that arms differ only by what is done.
+    Arms of different products have their own medians, the same patient's place among them is kept. Replicate
+    r is patients r n to r n + n - 1; the large cohort is the first `cohort` patients, so the two overlap.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class TrialDesign:
         if not self.arms:
             faults.append("there is no arm")
         shared = {
-            (p.model.digest, p.seed, tuple(p.product.sample_days), p.products.observation.model_dump_json())
+            (p.model.digest(), p.seed, tuple(p.product.sample_days), p.products.observation.model_dump_json())
             for p in self.arms.values()
         }
         if len(shared) > 1:

@@ -207,8 +207,8 @@ def _median_difference(before: np.ndarray, after: np.ndarray, rng: np.random.Gen
 def _hazard_ratio(kind: str, reference: pd.DataFrame, table: pd.DataFrame) -> dict:
     """Hazard ratio by Cox regression, Efron's ties; standard error clustered by patient, who is in both arms.
 
-    The clustered variance is that of Lin and Wei 1989 (statsmodels `groups`). Times are whole days begun, as a
-    trial records them: two solves of the same death differ by parts of a second.
+    The clustered variance is that of Lin and Wei 1989 (statsmodels `groups`). Times are whole days begun, as
+    a trial records them: two solves of the same death differ by parts of a second.
     """
     from statsmodels.duration.hazard_regression import PHReg
 

@@ -31,6 +31,7 @@ from cartsim.study.trial_words import (
     plain_lines,
     readable_differences,
     readable_endpoints,
+    size_sentence,
     solve_sentence,
 )
 
@@ -112,8 +113,7 @@ def summary_lines(result: TrialResult) -> list[str]:
     lines = [
         settings.title,
         STAMP,
-        f"{design.replicates} replicate trials of {design.patients} patients an arm; large cohort of "
-        f"{design.cohort} patients an arm; the same patients in every arm.",
+        size_sentence(design),
         solve_sentence(design, result.outcomes),
         "",
         *plain_lines(readable_endpoints(result.endpoints)),
@@ -157,7 +157,7 @@ def _run(path: Path, result: TrialResult) -> dict[str, object]:
         "trial_file": path.name,
         "trial_sha256": _sha256(path),
         "model": model.name,
-        "model_digest": model.digest,
+        "model_digest": model.digest(),
         "products_sha256": _sha256(PRODUCTS_FILE),
         "seed": result.settings.seed,
         "patients": design.patients,

@@ -13,13 +13,24 @@ from cartsim.report.survival_curve import survival_curve
 from cartsim.report.swimmer import swimmer
 from cartsim.report.trial_page import TrialContents, TrialSection
 from cartsim.report.waterfall import waterfall
-from cartsim.study.trial_words import readable_differences, readable_endpoints, solve_sentence
+from cartsim.study.trial_words import readable_differences, readable_endpoints, size_sentence, solve_sentence
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cartsim.study.trial import TrialResult
 
 BARS = 300  # patients that a waterfall shows
 LANES = 30  # patients that a swimmer shows
+READING = (
+    "The large cohort says what the model expects, the replicate trials what a trial of the real size may show. "
+    "The parameters' medians and spreads are taken as known: their own uncertainty is in none of the intervals."
+)
+PAIRED = (
+    "Patient k is the same person in every arm, with the same luck. The paired interval is simulation noise of "
+    "the large cohort. The last two columns are the central 80 % of replicate trials: with the same patients in "
+    "both arms, as only a simulation can, and with different ones, as a real trial has."
+)
 EVENTS = {"pfs": "progression or death", "os": "death"}
 
 
@@ -30,13 +41,7 @@ def trial_contents(result: TrialResult, run: dict[str, Any]) -> TrialContents:
         TrialSection(
             "endpoints",
             "Endpoints by arm",
-            (
-                f"The large cohort ({design.cohort} patients an arm) says what the model expects; "
-                f"{design.replicates} replicate trials of {design.patients} patients say what a trial of that "
-                "size may show. The parameters' medians and spreads are taken as known: their own uncertainty "
-                "is not in these intervals.",
-                solve_sentence(design, result.outcomes),
-            ),
+            (size_sentence(design), READING, solve_sentence(design, result.outcomes)),
             [("Endpoints", readable_endpoints(result.endpoints))],
         )
     ]
@@ -50,12 +55,7 @@ def trial_contents(result: TrialResult, run: dict[str, Any]) -> TrialContents:
             TrialSection(
                 "differences",
                 "Differences between arms",
-                (
-                    f"Every arm minus {first}. Patient k is the same person in every arm, with the same luck. "
-                    "The paired interval is simulation noise of the large cohort. The last two columns are the "
-                    "central 80 % of replicate trials: with the same patients in both arms, and with different "
-                    "ones, as a real trial has.",
-                ),
+                (f"Every arm minus {first}.", PAIRED),
                 [("Differences", readable_differences(result.differences))],
             )
         )
@@ -94,7 +94,7 @@ def _plates(result: TrialResult) -> list[Plate]:
     return found + _single(result)
 
 
-def _survival(table, kind: str) -> KaplanMeier:
+def _survival(table: pd.DataFrame, kind: str) -> KaplanMeier:
     return kaplan_meier(table[f"{kind}_day"].astype(float), table[f"{kind}_event"].astype(bool))
 
 

@@ -58,9 +58,9 @@ class DecisionSettings(Strict):
 class TrialSettings(Strict):
     """A whole trial.toml.
 
-    `joint` are sets of counted endpoints whose observed counts are looked for together. `patients` are those
-    of one trial in each arm, `replicates` how many such trials, `cohort` the
-    patients of the large cohort. `sample_days` is the grid of all arms; by default that of the first arm's product.
+    `patients` are those of one trial in each arm, `replicates` how many such trials, `cohort` the patients of
+    the large cohort. `sample_days` is the grid of all arms; by default that of the first arm's product.
+    `joint` are sets of counted endpoints whose observed counts are looked for together.
     """
 
     title: Sentence

@@ -64,6 +64,14 @@ def readable_differences(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def size_sentence(design: TrialDesign) -> str:
+    """How large everything is."""
+    return (
+        f"{design.replicates} replicate trials of {design.patients} patients an arm; large cohort of "
+        f"{design.cohort} patients an arm; the same patients in every arm."
+    )
+
+
 def solve_sentence(design: TrialDesign, outcomes: dict[str, pd.DataFrame]) -> str:
     """How many patients of each arm could not be solved, none included."""
     lost = {arm: int((table["status"] != 0).sum()) for arm, table in outcomes.items()}
@@ -71,8 +79,8 @@ def solve_sentence(design: TrialDesign, outcomes: dict[str, pd.DataFrame]) -> st
     if not any(lost.values()):
         return f"Failed solves: {counts}."
     return (
-        f"Failed solves: {counts}. They are in no cohort value, and replicate trials with one are left out of "
-        "the distributions and counted as incomplete."
+        f"Failed solves: {counts}. They are in no cohort value, and replicate trials with one are left out "
+        "of the distributions and counted as incomplete."
     )
 
 
