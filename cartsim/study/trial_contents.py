@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 BARS = 300  # patients that a waterfall shows
 LANES = 30  # patients that a swimmer shows
 READING = (
-    "The large cohort says what the model expects, the replicate trials what a trial of the real size may show. "
-    "The parameters' medians and spreads are taken as known: their own uncertainty is in none of the intervals."
+    "The large cohort says what the model expects, the replicate trials what a trial of the real size may "
+    "show. The parameters' medians and spreads are taken as known: their own uncertainty is in none of the "
+    "intervals. Surrogate grades of CRS come from peak IL-6 before an anti-cytokine drug: one given earlier "
+    "also leaves IL-6 less time to peak."
 )
 PAIRED = (
-    "Patient k is the same person in every arm, with the same luck. The paired interval is simulation noise of "
-    "the large cohort. The last two columns are the central 80 % of replicate trials: with the same patients in "
-    "both arms, as only a simulation can, and with different ones, as a real trial has."
+    "Patient k is the same person in every arm, with the same luck. The paired interval is simulation noise "
+    "of the large cohort. The last two columns are the central 80 % of replicate trials: with the same "
+    "patients in both arms, as only a simulation can, and with different ones, as a real trial has."
 )
 EVENTS = {"pfs": "progression or death", "os": "death"}
 

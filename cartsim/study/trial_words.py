@@ -48,7 +48,7 @@ def readable_differences(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in table.itertuples(index=False):
         share, ratio = row.measure == "risk difference", row.measure == "hazard ratio"
-        scale, form = (100.0, "+.1f") if share else (1.0, ".3f" if ratio else "+.3g")
+        scale, form = (100.0, "+.2f") if share else (1.0, ".3f" if ratio else "+.3g")
         known = np.isfinite(row.value)
         rows.append(
             {
@@ -86,7 +86,9 @@ def solve_sentence(design: TrialDesign, outcomes: dict[str, pd.DataFrame]) -> st
 
 def plain_lines(frame: pd.DataFrame) -> list[str]:
     """A table of text as aligned lines."""
-    return frame.to_string(index=False, justify="left").splitlines() if len(frame) else []
+    texts = [list(map(str, frame.columns)), *([str(item) for item in row] for row in frame.to_numpy(object))]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in texts]
 
 
 def _share(value: float) -> str:

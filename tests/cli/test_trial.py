@@ -1,0 +1,27 @@
+"""`cartsim trial` from the shell: faults are sentences with exit code 2, and nothing is written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def cartsim(*words: str, cwd: Path) -> subprocess.CompletedProcess:
+    code = "from cartsim.cli.app import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        check=False,
+    )
+
+
+def test_a_wrong_trial_file_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text('title = "x"\nseed = -1\n')
+    answer = cartsim("trial", "wrong.toml", cwd=tmp_path)
+    assert answer.returncode == 2
+    for part in ("wrong.toml", "key seed", "key arms: missing", "key endpoints: missing"):
+        assert part in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["wrong.toml"]
