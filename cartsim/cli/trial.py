@@ -18,9 +18,21 @@ def trial(
     ] = None,
 ) -> None:
     """Simulate a trial many times at its real size, beside a large cohort; tables, figures and a page."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from cartsim.study.pool import default_workers
     from cartsim.study.trial import run_trial
 
     out = out or Path("runs") / path.stem
-    run_trial(path, out, workers=workers or default_workers(), say=typer.echo)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        row = bar.add_task("virtual patients")
+        run_trial(
+            path,
+            out,
+            workers=workers or default_workers(),
+            say=typer.echo,
+            progress=lambda done, total: bar.update(row, completed=done, total=total),
+        )
     typer.echo(f"wrote {out}: report.html, CSV tables, figures, manifest.json")

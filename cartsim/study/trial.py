@@ -38,6 +38,7 @@ from cartsim.study.trial_words import (
 if TYPE_CHECKING:
     import pandas as pd
 
+MANIFEST = "manifest.json"
 Say = Callable[[str], None]
 
 
@@ -73,16 +74,18 @@ def run_trial(
     outcomes = simulate_trial(design, threads=workers, chunk=chunk, progress=progress)
     result = _result(settings, design, outcomes)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "manifest.json").unlink(missing_ok=True)  # it vouches for files that are replaced from here on
+    earlier = _withdraw_manifest(out)
     names = _write_tables(result, out)
     text = "\n".join(summary_lines(result))
     replace_text(out / "summary.txt", text + "\n")
     run = _run(path, result)
     names += ["summary.txt", *write_trial_page(out, trial_contents(result, run))]
+    for name in earlier - set(names):  # such as a figure of an arm that is no more
+        (out / name).unlink(missing_ok=True)
     digests = {name: _sha256(out / name) for name in names}
     failed = {arm: int((table["status"] != 0).sum()) for arm, table in outcomes.items()}
     manifest = {"stamp": STAMP, **run, "failed_solves": failed, "files": digests}
-    replace_text(out / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    replace_text(out / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     say(text)
     return result
 
@@ -143,9 +146,21 @@ def _write_tables(result: TrialResult, out: Path) -> list[str]:
     for name, table in tables.items():
         if len(table):
             replace_text(out / name, f"# {STAMP}\n" + table.to_csv(index=False, lineterminator="\n"))
-        else:
-            (out / name).unlink(missing_ok=True)  # of an earlier run in the same place
     return [name for name, table in tables.items() if len(table)]
+
+
+def _withdraw_manifest(out: Path) -> set[str]:
+    """Remove the manifest, which vouches for files that are about to be replaced; the names it listed."""
+    path = out / MANIFEST
+    if not path.is_file():
+        return set()
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))["files"]
+    except (ValueError, KeyError, TypeError):  # not ours, or damaged: nothing is known of an earlier run
+        listed = {}
+    path.unlink()
+    inside = out.resolve()
+    return {name for name in listed if (out / name).resolve().is_relative_to(inside)}
 
 
 def _run(path: Path, result: TrialResult) -> dict[str, object]:

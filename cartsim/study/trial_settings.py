@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +28,18 @@ def _known(name: str) -> str:
     return name
 
 
+def _rising(days: list[float]) -> list[float]:
+    if any(later <= earlier for earlier, later in pairwise(days)):
+        raise ValueError("days must rise")
+    return days
+
+
 EndpointName = Annotated[str, AfterValidator(_known)]
+
+
+SampleDays = Annotated[
+    list[Annotated[float, Field(ge=0, strict=False)]], Field(min_length=2), AfterValidator(_rising)
+]
 
 
 class ArmSettings(Strict):
@@ -70,9 +82,7 @@ class TrialSettings(Strict):
     patients: Whole
     replicates: Whole
     cohort: Whole
-    sample_days: Annotated[list[Annotated[float, Field(ge=0, strict=False)]], Field(min_length=2)] | None = (
-        None
-    )
+    sample_days: SampleDays | None = None
     endpoints: Annotated[list[EndpointName], Field(min_length=1)]
     arms: Annotated[list[ArmSettings], Field(min_length=1)]
     decision: DecisionSettings | None = None
@@ -148,8 +158,19 @@ def _arm_faults(settings: TrialSettings, model: Model, products: Products) -> li
                 for item in error.errors():
                     key, text = fault_of(item)
                     found.append((f"arms.{place}" + ("" if key == "(whole file)" else f".{key}"), text))
-        for name in sorted(set(arm.held) - set(model.parameter_names)):
-            found.append((f"arms.{place}.held.{name}", f"{model.name} has no such parameter"))
+        found += [(f"arms.{place}.held.{name}", what) for name, what in _held_faults(arm, model, products)]
+    return found
+
+
+def _held_faults(arm: ArmSettings, model: Model, products: Products) -> list[tuple[str, str]]:
+    """Held parameters that do not exist, or that a subgroup of the patients would change again."""
+    groups = {name: group.name for group in products.subgroups for name in (*group.set, *group.times)}
+    found = []
+    for name in arm.held:
+        if name not in model.parameter_names:
+            found.append((name, f"{model.name} has no such parameter"))
+        elif name in groups:
+            found.append((name, f"cannot be held: the subgroup {groups[name]!r} has its own value"))
     return found
 
 

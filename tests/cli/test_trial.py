@@ -5,21 +5,12 @@ import sys
 from pathlib import Path
 
 
-def cartsim(*words: str, cwd: Path) -> subprocess.CompletedProcess:
-    code = "from cartsim.cli.app import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=cwd,
-        check=False,
-    )
-
-
 def test_a_wrong_trial_file_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    (tmp_path / "wrong.toml").write_text('title = "x"\nseed = -1\n')
-    answer = cartsim("trial", "wrong.toml", cwd=tmp_path)
+    path = tmp_path / "wrong.toml"
+    path.write_text('title = "x"\nseed = -1\n')
+    code = "from cartsim.cli.app import main; main()"
+    words = [sys.executable, "-c", code, "trial", str(path), "--out", str(tmp_path / "out")]
+    answer = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert answer.returncode == 2
     for part in ("wrong.toml", "key seed", "key arms: missing", "key endpoints: missing"):
         assert part in answer.stderr

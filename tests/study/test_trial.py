@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -88,11 +89,14 @@ def test_chunks_and_threads_change_no_byte(run, tmp_path: Path) -> None:
     assert (tmp_path / "manifest.json").read_bytes() == (out / "manifest.json").read_bytes()
 
 
-def test_a_table_that_is_no_longer_asked_for_does_not_stay(run, tmp_path: Path) -> None:
+def test_files_of_an_earlier_run_that_are_no_longer_asked_for_do_not_stay(run, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(run[1], tmp_path / "out"))
+    (out / "notes.txt").write_text("the user's own")
     path = tmp_path / "small.toml"
-    path.write_text(TEXT.split("[decision]")[0].replace("joint", "# joint"))
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "decision.csv").write_text("old")
-    run_trial(path, tmp_path / "out", say=lambda line: None)
-    assert not (tmp_path / "out" / "decision.csv").exists()
-    assert "decision.csv" not in json.loads((tmp_path / "out" / "manifest.json").read_text())["files"]
+    path.write_text(
+        TEXT.split('[[arms]]\nname = "late"')[0].replace("joint", "# joint") + "[observed]\ncrs = 5"
+    )
+    run_trial(path, out, say=lambda line: None)
+    there = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
+    assert there == {*json.loads((out / "manifest.json").read_text())["files"], "manifest.json", "notes.txt"}
+    assert not there & {"decision.csv", "joint.csv", "differences.csv", "figures/swimmer_2.png"}

@@ -23,7 +23,7 @@ name = "other"
 product = "fast"
 dose_per_kg = 2e6
 grade_2 = 4
-held = { iga = 0 }
+held = { division = 1.1 }
 policies = [{ share = 1, tocilizumab = { above = 39, after_hours = 36 } }]
 [decision]
 endpoint = "orr"
@@ -55,7 +55,7 @@ def test_a_sound_file_gives_the_trial_with_its_overrides(tmp_path: Path) -> None
     assert (other.dose, other.dose_per_kg, other.grade_2) == (None, 2e6, 4.0)
     assert other.policies[0].tocilizumab.above == 39.0
     assert other.sample_days == own.sample_days, "one grid for all arms"
-    assert design.arms["other"].held == {"iga": 0.0}
+    assert design.arms["other"].held == {"division": 1.1}
 
 
 def test_the_example_is_sound(project: Path) -> None:
@@ -66,19 +66,24 @@ def test_the_example_is_sound(project: Path) -> None:
 
 def test_faults_of_single_keys_are_named_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("patients = 6", "patients = 0\npatience = 3").replace('"crs", ', '"fever", ')
+    text = text.replace("cohort = 60", "cohort = 60\nsample_days = [7, 3]")
     text = text.replace("grade_2 = 4", "grade_2 = 4\ndose = 1e8").replace('title = "A trial"', "")
     faults = faults_of(tmp_path, text.replace('"bcma_myeloma"', '"another"'))
-    assert set(faults) == {"title", "model", "patients", "patience", "endpoints.0", "arms.1"}
+    assert set(faults) == {"title", "model", "patients", "patience", "sample_days", "endpoints.0", "arms.1"}
     assert "orr" in faults["endpoints.0"], "the known ones are listed"
 
 
 def test_faults_between_keys_are_named_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace("share = 1", "share = 0.5").replace('"local"', '"cheap"').replace("iga", "igx")
+    text = (
+        GOOD.replace("share = 1", "share = 0.5")
+        .replace('"local"', '"cheap"')
+        .replace("division = 1.1", "divisions = 1, iga = 0")
+    )
     text = text.replace("at_least = 4", "at_least = 7").replace("orr = 5", "orr = 5.5\nscr = 2")
     text = text.replace('name = "other"', 'name = "as it is"')
-    faults = faults_of(tmp_path, text.replace("[decision]", "[decision]", 1))
+    faults = faults_of(tmp_path, text)
     assert set(faults) == {
-        *("arms", "arms.0.product", "arms.1", "arms.1.held.igx"),
+        *("arms", "arms.0.product", "arms.1", "arms.1.held.divisions", "arms.1.held.iga"),
         *("decision.at_least", "observed.orr", "observed.scr"),
     }
     assert "0.5" in faults["arms.1"]
