@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from cartsim.cohort.outcomes import CHUNK
 from cartsim.cohort.products import FILE as PRODUCTS_FILE
 from cartsim.cohort.trial import TrialDesign, simulate_trial
+from cartsim.cohort.trial_decision import decision_table
 from cartsim.cohort.trial_endpoints import ENDPOINTS
 from cartsim.cohort.trial_tables import (
-    DecisionRule,
-    decision_table,
     difference_table,
     endpoint_table,
     joint_table,
@@ -25,7 +24,7 @@ from cartsim.data.write import replace_text
 from cartsim.report.trial_page import write_trial_page
 from cartsim.study.result import versions
 from cartsim.study.trial_contents import trial_contents
-from cartsim.study.trial_settings import TrialSettings, read_trial
+from cartsim.study.trial_settings import TrialSettings, read_trial, rule_of
 from cartsim.study.trial_words import (
     STAMP,
     plain_lines,
@@ -103,9 +102,7 @@ def _result(settings: TrialSettings, design: TrialDesign, outcomes: dict[str, pd
         outcomes,
         endpoint_table(design, outcomes, chosen, observed=seen),
         difference_table(design, outcomes, chosen),
-        decision_table(design, outcomes, DecisionRule(ENDPOINTS[rule.endpoint], rule.at_least))
-        if rule
-        else nothing,
+        decision_table(design, outcomes, rule_of(rule)) if rule else nothing,
         joint_table(design, first, sets, seen) if sets else nothing,
     )
 
@@ -155,7 +152,8 @@ def _withdraw_manifest(out: Path) -> set[str]:
     if not path.is_file():
         return set()
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["files"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        listed = content["files"] if content["stamp"] == STAMP else {}
     except (ValueError, KeyError, TypeError):  # not ours, or damaged: nothing is known of an earlier run
         listed = {}
     path.unlink()

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from cartsim.cohort.products import Policy, Product, Products, TrialPopulation, read_products
 from cartsim.cohort.trial import TrialDesign
+from cartsim.cohort.trial_decision import DecisionRule, FirstStage
 from cartsim.cohort.trial_endpoints import ENDPOINTS, CountEndpoint
 from cartsim.errors import CartsimError, ConfigError
 from cartsim.models import load_model
@@ -60,11 +61,26 @@ class ArmSettings(Strict):
         return self
 
 
+class StageSettings(Strict):
+    """The trial stops where fewer of its first patients than this have the endpoint."""
+
+    patients: Whole
+    at_least: Whole
+
+
 class DecisionSettings(Strict):
-    """The trial is a success where at least so many of its patients have the endpoint."""
+    """The trial is a success where at least so many patients have the endpoint; in two stages if asked."""
 
     endpoint: EndpointName
     at_least: Whole
+    first_stage: StageSettings | None = None
+
+
+def rule_of(settings: DecisionSettings) -> DecisionRule:
+    """The rule that is described."""
+    stage = settings.first_stage
+    first = FirstStage(stage.patients, stage.at_least) if stage is not None else None
+    return DecisionRule(ENDPOINTS[settings.endpoint], settings.at_least, first)
 
 
 class TrialSettings(Strict):
@@ -140,6 +156,10 @@ def _faults(settings: TrialSettings) -> list[tuple[str, str]]:
         )
     if rule is not None and rule.at_least > settings.patients:
         found.append(("decision.at_least", f"is {rule.at_least}, more than the {settings.patients} patients"))
+    stage = rule.first_stage if rule is not None else None
+    if stage is not None and not stage.at_least <= stage.patients < settings.patients:
+        text = f"needs at_least <= patients < {settings.patients}, the patients of the whole trial"
+        found.append(("decision.first_stage", text))
     for what, names in (("arms", [arm.name for arm in settings.arms]), ("endpoints", settings.endpoints)):
         found += [(what, f"{name!r} is there twice") for name, n in Counter(names).items() if n > 1]
     return found

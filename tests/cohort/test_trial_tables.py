@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, bootstrap, norm
 
 from cartsim.cohort.products import TrialPopulation, read_products
 from cartsim.cohort.trial import TrialDesign
+from cartsim.cohort.trial_decision import DecisionRule, FirstStage, decision_table
 from cartsim.cohort.trial_endpoints import ENDPOINTS
 from cartsim.cohort.trial_tables import (
-    DecisionRule,
-    decision_table,
+    _median_of_repeated,
     difference_table,
     endpoint_table,
     joint_table,
@@ -51,6 +51,26 @@ def test_the_probability_of_a_decision_is_that_of_the_binomial_formula():
         assert abs(found.loc[arm, "probability"] - truth) < 4 * noise
         assert found.loc[arm, "binomial"] == pytest.approx(truth, abs=0.015)
         assert found.loc[arm, "lower"] < found.loc[arm, "probability"] < found.loc[arm, "upper"]
+
+
+def test_a_first_stage_stops_as_often_as_simon_tabulates():
+    """Simon 1989's optimal design for 5 % against 25 %: 0/9, 2/17; two-stage sums written out one by one."""
+    design = TrialDesign({"first": ARM}, 17, 4000, 17 * 4000)
+    rule = DecisionRule(ENDPOINTS["orr"], 3, FirstStage(9, 1))
+    for share, seed in ((0.05, 3), (0.25, 4)):
+        stopped = (1 - share) ** 9
+        success = sum(
+            binom.pmf(a, 9, share) * binom.pmf(b, 8, share)
+            for a in range(1, 10)
+            for b in range(9)
+            if a + b >= 3
+        )
+        found = decision_table(design, {"first": made_up(17 * 4000, share, seed=seed)}, rule).iloc[0]
+        assert rule.probability(share, 17) == pytest.approx(success)
+        assert success < 0.05 if share == 0.05 else success > 0.80, "the design's own limits"
+        assert found["probability"] == pytest.approx(success, abs=4 * np.sqrt(success / 4000))
+        assert found["stopped_early"] == pytest.approx(stopped, abs=0.032)
+        assert found["mean_patients"] == pytest.approx(17 - 8 * found["stopped_early"])
 
 
 def test_counts_over_replicates_are_binomial_and_the_observed_one_has_its_probability():
@@ -125,6 +145,36 @@ def test_a_median_that_moves_by_a_day_in_every_patient_is_known_exactly():
     design = TrialDesign({"first": ARM, "second": ARM}, 6, 100, 600)
     row = difference_table(design, {"first": before, "second": after}, [ENDPOINTS["tmax_pcr"]]).iloc[0]
     assert row[["value", "lower", "upper"]].tolist() == pytest.approx([1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("n", [40, 41])
+def test_the_interval_of_a_paired_median_is_that_of_scipys_bootstrap(n):
+    rng = np.random.default_rng(3)
+    before = rng.normal(13.0, 2.0, n)
+    after = before + rng.normal(1.0, 0.5, n)
+    design = TrialDesign({"first": ARM, "second": ARM}, 6, 2, n)
+    tables = {
+        name: made_up(n, 0.7, tmax_pcr=values) for name, values in (("first", before), ("second", after))
+    }
+    row = difference_table(design, tables, [ENDPOINTS["tmax_pcr"]]).iloc[0]
+    oracle = bootstrap(
+        (after, before),
+        lambda a, b, axis: np.median(a, axis=axis) - np.median(b, axis=axis),
+        paired=True,
+        n_resamples=4999,
+        method="percentile",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert row["value"] == pytest.approx(np.median(after) - np.median(before))
+    assert row[["lower", "upper"]].tolist() == pytest.approx(list(oracle), abs=0.25), "499 resamples"
+
+
+def test_resampled_medians_are_those_of_the_values_written_out():
+    rng = np.random.default_rng(2)
+    for n in (5, 6):
+        rising = np.sort(rng.normal(size=n))
+        times = np.bincount(rng.integers(n, size=n), minlength=n)
+        assert _median_of_repeated(rising, times) == np.median(np.repeat(rising, times))
 
 
 def test_the_hazard_ratio_of_exponential_times_is_that_of_their_rates_and_pairing_narrows_it():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cartsim.errors import CartsimError, ConfigError
-from cartsim.study.trial_settings import read_trial
+from cartsim.study.trial_settings import read_trial, rule_of
 
 GOOD = """
 title = "A trial"
@@ -93,6 +93,14 @@ def test_a_decision_on_a_median_and_joint_counts_that_nobody_observed_are_refuse
     text = GOOD.replace('endpoint = "orr"', 'endpoint = "tmax_pcr"')
     faults = faults_of(tmp_path, text.replace("cohort = 60", 'cohort = 60\njoint = [["orr", "crs"]]'))
     assert set(faults) == {"decision.endpoint", "joint.0"}
+
+
+def test_a_first_stage_is_smaller_than_the_trial(tmp_path: Path) -> None:
+    stage = "at_least = 4\nfirst_stage = { patients = 3, at_least = 1 }"
+    settings, _ = read_trial(write(tmp_path, GOOD.replace("at_least = 4", stage)))
+    assert rule_of(settings.decision).first_stage.patients == 3
+    text = GOOD.replace("at_least = 4", stage.replace("patients = 3", "patients = 6"))
+    assert set(faults_of(tmp_path, text)) == {"decision.first_stage"}
 
 
 def test_no_file_and_no_toml_are_sentences(tmp_path: Path) -> None:
