@@ -222,7 +222,9 @@ def _hazard_ratio(kind: str, reference: pd.DataFrame, table: pd.DataFrame) -> di
     if not (event[:n].any() and event[n:].any()):
         return found | {"value": np.nan, "lower": np.nan, "upper": np.nan}
     arm, patient = np.repeat([0.0, 1.0], n), np.tile(np.arange(n), 2)
-    fitted = PHReg(time, arm[:, None], status=event, ties="efron").fit(groups=patient, disp=False)
+    seen = time >= time[event].min()  # who left before the first event is never at risk: no score, only NaN
+    model = PHReg(time[seen], arm[seen, None], status=event[seen], ties="efron")
+    fitted = model.fit(groups=patient[seen], disp=False)
     lower, upper = np.exp(fitted.conf_int(alpha=1.0 - LEVEL)[0])
     return found | {"value": float(np.exp(fitted.params[0])), "lower": float(lower), "upper": float(upper)}
 

@@ -194,6 +194,20 @@ def test_the_hazard_ratio_of_exponential_times_is_that_of_their_rates_and_pairin
     assert found["measure"].tolist() == ["hazard ratio", "hazard ratio"]
 
 
+def test_who_leaves_before_the_first_event_changes_no_hazard_ratio():
+    n = 400
+    before, after = made_up(n, 0.7, seed=5), made_up(n, 0.7, seed=6)
+    some = [table.iloc[: n // 2] for table in (before, after)]
+    left = [pd.concat([rows, rows.assign(pfs_day=0.0, pfs_event=False)], ignore_index=True) for rows in some]
+    rows = []
+    for tables in (some, left):
+        design = TrialDesign({"first": ARM, "second": ARM}, 6, 2, len(tables[0]))
+        found = difference_table(design, dict(zip(("first", "second"), tables, strict=True)), [])
+        rows.append(found.set_index("endpoint").loc["pfs", ["value", "lower", "upper"]].to_list())
+    assert np.isfinite(rows[0]).all()
+    assert rows[1] == pytest.approx(rows[0], rel=1e-9)
+
+
 def test_joint_counts_are_looked_for_together():
     table = made_up(12, 1.0, crs=[True] * 6 + [False] * 6)
     design = TrialDesign({"first": ARM}, 6, 2, 12)
