@@ -16,12 +16,13 @@ from cartsim.cli.nca import nca
 from cartsim.cli.recipe import recipe
 from cartsim.cli.sbc import sbc
 from cartsim.cli.simulate import simulate
+from cartsim.cli.trial import trial
 from cartsim.cli.vpc import vpc
 from cartsim.cli.warmup import warmup
 from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
-VERBS = (fit, diagnose, vpc, sbc, check, nca, simulate, models, recipe, warmup, bench)
+VERBS = (fit, diagnose, vpc, sbc, check, nca, simulate, trial, models, recipe, warmup, bench)
 EXIT_CODES = {
     0: "done, every gate passed",
     1: "done, but a gate was missed or a committed result was not reproduced",

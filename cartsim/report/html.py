@@ -15,7 +15,7 @@ from cartsim.report.contents import ReportContents
 from cartsim.report.plates import Plate
 from cartsim.report.tables import Grid, by_parameter, endpoint_grid, grid, parameter_rows
 
-TEMPLATES = ("report.html", "parts.html", "style.html")
+TEMPLATES = ("report.html", "trial.html", "parts.html", "style.html")
 SECTIONS = (
     ("result", "Result of the run"),
     ("fits", "Fit by patient"),
@@ -92,7 +92,7 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
     }
     by_patient, over_patients = _endpoints(contents)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             contents=contents,
@@ -122,7 +122,7 @@ def render(contents: ReportContents, figures: Sequence[Printed] = ()) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates shipped beside this file; every value is escaped, a missing one is an error."""
     folder = files("cartsim.report") / "templates"
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEMPLATES}
