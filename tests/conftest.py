@@ -28,17 +28,17 @@ def project() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-# Compiling a model takes the time: files that need the kernels of the flagship go to one worker, which makes them
+# Compiling a model takes the time: files that need the flagship's kernels go to one worker, which makes them
 # once. Every other file is a group of its own.
 FLAGSHIP = {
     *(
         f"tests/cohort/test_{name}.py"
-        for name in ("swim_lanes", "patient_course", "outcomes", "fan", "trial")
+        for name in ("swim_lanes", "patient_course", "outcomes", "fan", "trial", "trial_tables")
     ),
     *("tests/models/test_bcma_myeloma.py", "tests/cli/test_recipe.py", "tests/infer/test_composition.py"),
     *("tests/benchmarks/test_six_patients_information.py", "tests/study/test_rule_plan.py"),
     *("tests/kernels/test_robustness.py", "tests/study/test_virtual_recipe.py"),
-    *("tests/study/test_recipe.py", "tests/test_examples.py"),
+    *("tests/study/test_recipe.py", "tests/test_examples.py", "tests/cli/test_trial.py"),
 }
 
 
