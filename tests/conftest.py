@@ -28,8 +28,8 @@ def project() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-# Compiling a model takes the time: files that need the flagship's kernels go to one worker, which makes them
-# once. Every other file is a group of its own.
+# Compiling a model takes the time: files that need the same large kernels go to one worker, which makes
+# them once. Every other file is a group of its own.
 FLAGSHIP = {
     *(
         f"tests/cohort/test_{name}.py"
@@ -41,14 +41,16 @@ FLAGSHIP = {
     *("tests/study/test_recipe.py", "tests/test_examples.py", "tests/cli/test_trial.py"),
 }
 
+FEVER = {"tests/kernels/test_rules.py", "tests/kernels/test_rule_limits.py", "tests/regimen/test_rules.py"}
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Share the files out as `--dist loadfile` does, those of the flagship as one."""
+    """Share the files out as `--dist loadfile` does, those of one model's kernels as one."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByModel(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "flagship" if file in FLAGSHIP else file
+            return "flagship" if file in FLAGSHIP else "fever" if file in FEVER else file
 
     return ByModel(config, log)

@@ -108,6 +108,7 @@ def test_cells_that_live_on_rounding_alone_do_not_stop_the_clock():
     assert (result.states[:, 0] < 1e-9).all()
 
 
+@pytest.mark.slow
 def test_cells_that_leave_a_balance_are_solved_anew_at_a_tighter_tolerance():
     """In the worst of a wide cohort CAR-T cells hover for weeks, then take off: errors grow 400-fold."""
     case = make_case("kirouac2023", 18_816, seed=13, log_sd=0.5)
@@ -122,7 +123,11 @@ def test_cells_that_leave_a_balance_are_solved_anew_at_a_tighter_tolerance():
     assert (errors < 100 * LOOSE.rtol).all()
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name",
+    # a set of kernels that no other test needs
+    [pytest.param(n, marks=pytest.mark.slow) if n == "cytokine_release_driven" else n for n in SHIPPED],
+)
 def test_strange_patients_end_with_a_result_or_a_status(name):
     model, times = load_model(name), np.linspace(0.0, 200.0, 41)
     doses = (0.0, model.dose or 0.0, 1e15) if model.infusion else (0.0,)

@@ -76,6 +76,7 @@ def test_neighbours_do_not_matter(cohort, whole):
     assert same(shuffled.counts, whole.counts[order])
 
 
+@pytest.mark.slow
 def test_the_number_of_lanes_does_not_matter():
     rows = FEVER.values * np.exp(0.3 * np.random.default_rng(6).normal(size=(40, len(FEVER.parameters))))
     many, one = (
@@ -94,6 +95,7 @@ def test_the_number_of_lanes_does_not_matter_at_the_bedside(cohort, whole):
     assert same(alone.firings, whole.firings[:100])
 
 
+@pytest.mark.slow
 def test_subjects_may_have_different_rules_and_none(cohort):
     regimens = [
         REGIMEN,

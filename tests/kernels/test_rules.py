@@ -304,6 +304,7 @@ def fever_by_scipy(rules: tuple[Rule, ...], end: float) -> tuple[list[float], np
     return [fired[rule.name] for rule in rules], y
 
 
+@pytest.mark.slow
 def test_two_rules_of_a_nonlinear_model_agree_with_scipy_restarted_by_hand():
     rules = (
         Rule("first", "il6", (Dose(2.0, 0.5, target="drug"),), above=5.0),

@@ -55,7 +55,9 @@ def oracle(model, parameters: np.ndarray, dose: float, scipy_method: str) -> np.
         ("kirouac2023", None, "LSODA"),
         ("kirouac2023", "CR_1", "LSODA"),
         ("kirouac2023", "NR_5", "LSODA"),
-        ("cytokine_release_driven", None, "LSODA"),
+        pytest.param(
+            "cytokine_release_driven", None, "LSODA", marks=pytest.mark.slow
+        ),  # has tests of its own
         pytest.param("singh2021_bb2121", None, "Radau", marks=pytest.mark.slow),
         pytest.param("kirouac2023", "PR_3", "Radau", marks=pytest.mark.slow),
     ],

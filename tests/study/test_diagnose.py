@@ -46,6 +46,7 @@ def test_a_run_is_diagnosed_into_tables_a_page_and_a_short_summary(run):
     assert "SIMULATED" in page
 
 
+@pytest.mark.slow
 def test_open_profiles_are_named_and_drawn(run):
     said = []
     others = ("information", "contraction", "power", "priors", "loo", "residuals")
@@ -67,6 +68,7 @@ def test_contraction_and_its_prior_are_those_of_the_draws_and_the_fit_folder(run
             assert table.loc[(subject, name), "contraction"] == pytest.approx(value, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_tables_whatever_the_workers(run):
     tables = []
     for workers in (1, 2):

@@ -36,6 +36,7 @@ def test_simulated_data_are_censored_at_the_limit_of_the_design():
     assert (found.censoring == 1).any()
 
 
+@pytest.mark.slow
 def test_a_second_call_keeps_what_is_done_and_adds_the_rest(tmp_path, short):
     said = []
     sbc.run_sbc(FOLDER, replicates=3, out=tmp_path / "a", workers=1, say=said.append)
