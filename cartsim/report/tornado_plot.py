@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from cartsim.report.style import BLUE, INK, ORANGE, drawn, headline, plain, sheet
+from cartsim.report.bar_panels import bar_panels
+from cartsim.report.style import BLUE, INK, ORANGE, drawn, headline, plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,12 +25,8 @@ def tornado_plot(table: DataFrame, *, most: int = 8, title: str = "") -> Figure:
     most : parameters a panel
     """
     outcomes = list(dict.fromkeys(table["outcome"]))
-    columns = min(3, len(outcomes))
-    rows = -(-len(outcomes) // columns)
-    figure = sheet(3.6 * columns, 0.8 + 0.26 * most * rows + 0.6 * rows)
-    for axes in figure.subplots(rows, columns, squeeze=False).flat[len(outcomes) :]:
-        axes.set_visible(False)
-    for axes, outcome in zip(figure.axes, outcomes, strict=False):
+    figure, panels = bar_panels(outcomes, most)
+    for axes, outcome in zip(panels, outcomes, strict=True):
         own = table[table["outcome"] == outcome]
         reach = (own[["low", "high"]].sub(own["typical"], axis=0)).abs().max(axis=1)
         own = own.loc[reach.nlargest(most).index].iloc[::-1]
@@ -41,10 +38,8 @@ def tornado_plot(table: DataFrame, *, most: int = 8, title: str = "") -> Figure:
             axes.barh(place, own[end] - typical, left=typical, color=colour, height=0.7, label=label)
         axes.axvline(typical[0], color=INK, lw=0.8)
         axes.set_yticks(place, own["parameter"])
-        axes.set(title=outcome)
-        axes.grid(visible=False, axis="y")
         plain(axes.xaxis, 5)
-    handles, words = figure.axes[0].get_legend_handles_labels()
+    handles, words = panels[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="outside lower right", ncols=2)
     headline(figure, title or "The typical patient, one parameter at a time")
     return figure
