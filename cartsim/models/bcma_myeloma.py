@@ -7,10 +7,11 @@ chain and soluble BCMA follow burden with their own lags (Kim 2007); BCMA-low ce
 are in `cartsim/models/blocks`.
 
 Own additions, switchable or in the open: the IL-15 window on division, refractory macrophages and tolerant
-effectors, soluble BCMA as a decoy, exhaustion, Tregs. Parameters marked "set by hand" were calibrated on
-class summaries: that a class criterion is met says that the structure can meet it, not that the model is
-validated. Products are scenarios (`fast` ide-cel-like, `slow` cilta-cel-like, `local` the six-patient
-trial); their spreads are the priors.
+effectors, soluble BCMA as a decoy, exhaustion, Tregs. Parameters marked "calibrated here" were set by hand
+and by a search on class summaries and on medians of Fandrei 2024 (the search is not part of cartsim): that
+a class criterion is met says that the structure can meet it, not that the model is validated. Products are
+scenarios (`fast` ide-cel-like, `slow` cilta-cel-like, `local` the six-patient trial); their spreads are the
+priors.
 
 PCR measures the share of DNA that carries the CAR, flow cytometry the concentration: one scale never links
 them.
@@ -184,7 +185,7 @@ def outputs(t, y, p):
     )
 
 
-# What cilta-cel has otherwise than ide-cel, whose values are the defaults: set by hand on counts, CRP and
+# What cilta-cel has otherwise than ide-cel, whose values are the defaults: calibrated on counts, CRP and
 # class summaries, but for lymphocytes and assay (Fandrei 2024). Two binding domains make decoys matter less.
 SLOW = dict(
     engraftment=0.0012, memory_share=0.93, memory_activation=0.096, priming=1.0, division=2.4,

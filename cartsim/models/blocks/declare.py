@@ -15,5 +15,5 @@ def fixed(name: str, unit: str, meaning: str, value: float, source: Source) -> P
 
 
 def by_hand(why: str) -> Source:
-    """A number of this project's own calibration against class summaries, with what it was set by."""
-    return assumed(f"set by hand: {why}")
+    """A number of this project's own calibration, by hand and by search, with what it was set by."""
+    return assumed(f"calibrated here: {why}")
