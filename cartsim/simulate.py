@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,8 +41,8 @@ def simulate(
     times : day, rising, >= start; a value at the time of a dose is the one just after it
     parameters : values by name; or a table, one row a patient, parameters as columns. What is not named
         keeps the scenario's or the model's own value
-    dose : amount infused at `start`, in the unit of the model's infusion state (CAR+ cells); by default the
-        model's published dose; 0 for none
+    dose : amount infused in all, in the unit of the model's infusion state (CAR+ cells), on the days after
+        `start` on which the scenario's published dosing gives it; by default the published dose; 0 for none
     regimen : a Regimen for everyone or one for each patient, instead of `dose`; its rules give more doses by
         how each patient does, and `Trajectories.firings` says when they did; its `inputs` are the measured
         series of a model that declares inputs
@@ -63,7 +64,7 @@ def simulate(
     model = load_model(model) if isinstance(model, str) else model
     base = model.vector(scenario=scenario)
     subjects, table = _parameter_rows(model, base, parameters)
-    events = _doses(model, dose, regimen, len(table), start)
+    events = _doses(model, scenario, dose, regimen, len(table), start)
     grid = np.atleast_1d(np.asarray(times, dtype=np.float64))
     given = len(events.time) or events.rules is not None
     if method is None and (model.solution is None or given or start != 0.0):
@@ -103,14 +104,19 @@ def _parameter_rows(
 
 
 def _doses(
-    model: Model, dose: float | None, regimen: Regimen | Sequence[Regimen] | None, count: int, start: float
+    model: Model,
+    scenario: str | None,
+    dose: float | None,
+    regimen: Regimen | Sequence[Regimen] | None,
+    count: int,
+    start: float,
 ) -> EventTable:
     if regimen is not None and dose is not None:
         raise ModelError("give either a dose or a regimen, not both", value=dose)
     if regimen is None:
-        amount = model.dose if dose is None else dose
-        doses = Regimen.single(amount, time=start) if amount else Regimen()
-        return events_of(model, [doses], start=start)
+        doses = Regimen.published(model, scenario=scenario, amount=dose).doses
+        later = tuple(replace(given, time=given.time + start) for given in doses)
+        return events_of(model, [Regimen(later)], start=start)
     if isinstance(regimen, Regimen):
         return events_of(model, [regimen], start=start)
     if len(regimen) != count:

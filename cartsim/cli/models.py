@@ -30,8 +30,8 @@ def models(
     console.print(f"[bold]{model.name}[/bold]  {model.source}")
     if model.source.population:
         console.print(f"studied in: {model.source.population}")
-    if model.dose is not None:
-        console.print(f"published dose: {model.dose:g}, into {model.infusion}")
+    for line in _dosing(model):
+        console.print(line)
     if model.scenarios:
         console.print(f"scenarios (--scenario): {', '.join(model.scenarios)}")
     for table in (_quantities("outputs", model.outputs), _quantities("states", model.own_states)):
@@ -39,6 +39,24 @@ def models(
     if model.inputs:
         console.print(_inputs(model))
     console.print(_parameters(model))
+
+
+def _dosing(model: Model) -> list[str]:
+    """Every dosing in words."""
+    unit = {state.name: state.unit for state in model.states}
+    into = ", ".join(
+        f"{name} ({unit[name]}{f', {share:.3g} of it' if share < 1 else ''})"
+        for name, share in model.infused.items()
+    )
+    courses = {"": model.course(), **model.courses} if model.course() else dict(model.courses)
+    lines = []
+    for scenario, course in courses.items():
+        parts = [
+            f"{share * course.amount:g} on day {day:g}"
+            for day, share in zip(course.days, course.shares, strict=True)
+        ]
+        lines.append(f"dose{f' in {scenario}' if scenario else ''}: {', '.join(parts)}, into {into}")
+    return lines
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -161,10 +161,9 @@ def regimen_of(
     doses = [
         Dose(float(row.amount), float(row.time), float(row.duration), str(row.target or ""))
         for row in table.itertuples()
-        if row.target or model.infusion is not None
+        if row.target or model.infused
     ]
-    if not doses and model.infusion is not None and model.dose:
-        doses = [Dose(model.dose)]
+    doses = doses or list(Regimen.published(model).doses)
     return Regimen(tuple(doses), tuple(rules), series) if doses or series or rules else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,8 +18,8 @@ class Dose:
     """One administration.
 
     `amount` is in the unit of the receiving state (CAR+ cells for an infusion), `time` and `duration` in
-    days; duration 0 is a bolus. An empty `target` is the state that the model declares for the CAR-T
-    infusion.
+    days; duration 0 is a bolus. An empty `target` is what the model declares for the CAR-T infusion: a
+    state, or several that share it.
     """
 
     amount: float
@@ -36,20 +36,29 @@ class Dose:
 
 def dose_rows(model: Model, dose: Dose) -> list[tuple[float, int, int, float]]:
     """(time, kind, state index, value) of one dose; ModelError where the model cannot take it."""
-    name = dose.target or model.infusion
-    if name is None:
+    receiving = {dose.target: 1.0} if dose.target else model.infused
+    if not receiving:
         raise ModelError(
             f"model {model.name} has no dose input",
             value=dose,
             remedy="leave the dose out: this model starts from its own baseline",
         )
+    return [
+        row
+        for name, share in receiving.items()
+        for row in _rows_into(model, name, replace(dose, amount=dose.amount * share))
+    ]
+
+
+def _rows_into(model: Model, name: str, dose: Dose) -> list[tuple[float, int, int, float]]:
+    """The rows of what one state receives."""
     known = [state.name for state in model.own_states]
     if name not in known:
         raise ModelError(f"model {model.name} has no state to dose", value=name, limit=", ".join(known))
     index = model.state_names.index(name)
     if dose.duration == 0:
         return [(dose.time, BOLUS, index, dose.amount)]
-    if not (model.states[index].dosed or name == model.infusion):
+    if not (model.states[index].dosed or name in model.infused):
         raise ModelError(
             f"state {name} of {model.name} takes a bolus only",
             value=f"duration {dose.duration} day",

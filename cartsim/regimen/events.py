@@ -95,7 +95,7 @@ class EventTable:
             For an event into a state that does not exist, or a rate into one that takes a bolus only; where
             an input of the model has no series.
         """
-        takes_rate = np.array([state.dosed or state.name == model.infusion for state in model.states])
+        takes_rate = np.array([state.dosed or state.name in model.infused for state in model.states])
         if len(self.target) and not (self.target.min() >= 0 and self.target.max() < len(model.states)):
             raise ModelError(
                 f"an event goes into no state of {model.name}",

@@ -12,7 +12,7 @@ from cartsim.regimen.doses import Dose, dose_rows
 from cartsim.regimen.events import EventTable, event_table
 from cartsim.regimen.forcing import Forcing, forcing_faults, forcing_rows
 from cartsim.regimen.rules import Rule, rule_table
-from cartsim.spec.model import Model
+from cartsim.spec.model import Course, Model
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,16 @@ class Regimen:
         if abs(sum(fractions) - 1.0) > 1e-9 or len(fractions) != len(times):
             raise ModelError("fractions must add up to 1, one for each time", value=(fractions, times))
         return cls(tuple(Dose(amount * share, day) for share, day in zip(fractions, times, strict=True)))
+
+    @classmethod
+    def published(cls, model: Model, *, scenario: str | None = None, amount: float | None = None) -> Regimen:
+        """A scenario's published dosing, or `amount` in all by the same course; empty without one."""
+        course = model.course(scenario)
+        if amount is not None:
+            course = Course(amount) if course is None else replace(course, amount=amount)
+        if course is None or not course.amount:
+            return cls()
+        return cls.split(course.amount, fractions=course.shares, times=course.days)
 
     def repeated(self, every: float, times: int) -> Regimen:
         """The same doses `times` times, each round `every` days after the one before; the rest stays."""

@@ -153,8 +153,9 @@ def _outputs(model: Model, t: float, y: np.ndarray, p: np.ndarray) -> np.ndarray
 def _random_states(model: Model, rng: np.random.Generator, count: int) -> list[tuple[float, np.ndarray]]:
     """Times 0.5 to 60 and positive states around the model's own sizes, three decades wide."""
     sizes = np.maximum(starts(model, model.values), [state.scale for state in model.states])
-    if model.infusion is not None and model.dose:
-        sizes[model.state_names.index(model.infusion)] = model.dose
+    course = model.course()
+    for name, share in model.infused.items() if course else ():
+        sizes[model.state_names.index(name)] = course.amount * share
     carried = np.array([bool(state.carries) for state in model.states])
     drawn = [
         (rng.uniform(0.5, 60.0), sizes * 10.0 ** rng.uniform(-1.5, 1.5, size=len(sizes)))

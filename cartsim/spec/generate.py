@@ -179,7 +179,7 @@ def _rate_slots(model: Model) -> list[int]:
     """For every state the index of its input-rate slot, or -1 where no infusion can go."""
     slots, count = [], 0
     for state in model.states:
-        takes = state.dosed or state.name == model.infusion
+        takes = state.dosed or state.name in model.infused
         slots.append(count if takes else -1)
         count += takes
     return slots

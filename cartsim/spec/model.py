@@ -121,6 +121,15 @@ class Input:
         )
 
 
+@dataclass(frozen=True)
+class Course:
+    """A dosing as published: the whole `amount`, in the unit of the infused state, in `shares` on `days`."""
+
+    amount: float
+    days: tuple[float, ...] = (0.0,)
+    shares: tuple[float, ...] = (1.0,)
+
+
 ByName = Mapping[str, Any]
 
 
@@ -130,8 +139,10 @@ class Model:
 
     `rhs(t, y, p)` returns the derivatives of all states by name and `observe(t, y, p)` all outputs by name;
     `initial(p)` starts that depend on parameters; `solution(t, p)` the states in closed form, valid without
-    doses. `infusion` names the state that receives the CAR-T cells, `dose` the published dose in its unit.
-    Each of `inputs` adds a last state, which holds its logarithm and is not written in `rhs`.
+    doses. `infusion` names the state that receives the CAR-T cells, or several with the share of each, and
+    `dose` the published dose in its unit; `courses` are the published dosings of scenarios ("" without one)
+    where they are not the dose on day 0, and `horizon` the days that the published scenario lasts. Each of
+    `inputs` adds a last state, which holds its logarithm and is not written in `rhs`.
     """
 
     source: Source
@@ -141,8 +152,10 @@ class Model:
     rhs: Callable[[Any, Any, Any], ByName]
     observe: Callable[[Any, Any, Any], ByName]
     inputs: tuple[Input, ...] = field(default=(), kw_only=True)
-    infusion: str | None = field(default=None, kw_only=True)
+    infusion: str | Mapping[str, float] | None = field(default=None, kw_only=True)
     dose: float | None = field(default=None, kw_only=True)
+    courses: Mapping[str, Course] = field(default_factory=dict, kw_only=True)
+    horizon: float = field(default=365.0, kw_only=True)
     initial: Callable[[Any], ByName] | None = field(default=None, kw_only=True)
     solution: Callable[[Any, Any], ByName] | None = field(default=None, kw_only=True)
     scenarios: Mapping[str, Mapping[str, float]] = field(default_factory=dict, kw_only=True)
@@ -173,6 +186,18 @@ class Model:
     def own_states(self) -> tuple[State, ...]:
         """The states of `rhs`: all but those that carry an input."""
         return tuple(state for state in self.states if not state.carries)
+
+    @cached_property
+    def infused(self) -> dict[str, float]:
+        """The states that receive an infusion, with the share of each; empty where the model takes none."""
+        if self.infusion is None:
+            return {}
+        return {self.infusion: 1.0} if isinstance(self.infusion, str) else dict(self.infusion)
+
+    def course(self, scenario: str | None = None) -> Course | None:
+        """The published dosing of a scenario; None where the paper gave no dose."""
+        plain = self.courses.get("", None if self.dose is None else Course(self.dose))
+        return self.courses.get(scenario or "", plain)
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:
@@ -277,14 +302,27 @@ def _declaration_faults(model: Model) -> list[str]:
             faults.append(f"parameter {parameter.name!r} has no source; use SOURCE.at(where) or assumed(why)")
     faults += _input_faults(model)
     state_names = [state.name for state in model.own_states]
-    if model.infusion is not None and model.infusion not in state_names:
-        faults.append(f"infusion goes into {model.infusion!r}, which is not a state")
-    if model.dose is not None and model.infusion is None:
-        faults.append("a dose is declared but no state to infuse into")
+    faults += _dosing_faults(model, state_names)
     parameter_names = {parameter.name for parameter in model.parameters}
     for scenario, values in model.scenarios.items():
         unknown = sorted(set(values) - parameter_names)
         faults += [f"scenario {scenario!r} sets unknown parameters {', '.join(unknown)}"] if unknown else []
+    return faults
+
+
+def _dosing_faults(model: Model, state_names: list[str]) -> list[str]:
+    """What is wrong with the infusion and the published dosings."""
+    unknown = [name for name in model.infused if name not in state_names]
+    faults = [f"infusion goes into {name!r}, which is not a state" for name in unknown]
+    if model.infused and abs(sum(model.infused.values()) - 1.0) > 1e-9:
+        faults.append(f"the infusion's shares add up to {sum(model.infused.values()):g}, not to 1")
+    if (model.dose is not None or model.courses) and not model.infused:
+        faults.append("a dose is declared but no state to infuse into")
+    for scenario, course in model.courses.items():
+        if scenario and scenario not in model.scenarios:
+            faults.append(f"a dosing is declared for {scenario!r}, which is not a scenario")
+        if len(course.days) != len(course.shares) or abs(sum(course.shares) - 1.0) > 1e-9:
+            faults.append(f"the dosing of {scenario!r} needs one share a day, adding up to 1: {course}")
     return faults
 
 

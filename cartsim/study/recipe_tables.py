@@ -127,7 +127,7 @@ def _sample_row(model: Model, assay: AssayRecipe, day: float, text: str) -> dict
 
 def _dose_row(model: Model, dose: Dose) -> dict:
     """The infusion, or a drug with the state that receives it; cells where the model takes no dose at all."""
-    target = dose.target or model.infusion
+    target = dose.target or next(iter(model.infused), None)
     unit = next((state.unit for state in model.states if state.name == target), "cells")
     row = {"time_day": f"{dose.time:.10g}", "evid": 1, "amount": f"{dose.amount:.6g}", "dose_unit": unit}
     return row | {"target": dose.target}

@@ -53,8 +53,7 @@ def scipy_race(model: Model, effort: Effort, *, told: Callable[[str], None] = la
     """Race cartsim's two stiff methods and SciPy over one year of virtual patients of the model."""
     parameters = draw_cohort(model, effort.patients, seed=SEED)
     times = np.concatenate([np.arange(0.5, 29.0, 0.5), np.arange(30.0, 366.0, 28.0)])
-    regimen = Regimen() if model.dose is None else Regimen.single(model.dose)
-    case = Case(model.name, model, parameters, times, regimen)
+    case = Case(model.name, model, parameters, times, Regimen.published(model))
     entrants = {name: timed(engine(case, method)) for name, method in OWN.items()}
     entrants |= {name: timed(scipy_solver(case, *SCIPY[name])) for name in effort.solvers}
     counts = {name: effort.patients if name in OWN else effort.scipy_patients for name in entrants}

@@ -53,7 +53,7 @@ class Treated:
 def treated_patients(recipe: Recipe) -> list[Treated]:
     """Everyone in the recipe: one infusion each, and for virtual patients what their ward gave."""
     if recipe.virtual is None:
-        infused = load_model(recipe.model).infusion is not None
+        infused = bool(load_model(recipe.model).infused)
         return [
             Treated(patient, Regimen.single(patient.dose) if infused else Regimen())
             for patient in patients_of(recipe)

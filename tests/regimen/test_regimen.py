@@ -1,5 +1,7 @@
 """Doses by name become the solver's event table; what a model cannot take is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from cartsim.models import load_model
 from cartsim.regimen.doses import Dose
 from cartsim.regimen.events import BOLUS, RATE_CHANGE, EventTable, event_table, no_events
 from cartsim.regimen.regimen import Regimen, events_of
+from cartsim.simulate import simulate
+from cartsim.spec.model import Course
 
 SINGH = load_model("singh2021_bb2121")
 BLOOD = SINGH.state_names.index("blood_effector")
@@ -36,6 +40,39 @@ def test_a_product_may_be_given_in_parts():
         Regimen.split(100.0, fractions=(0.1, 0.3), times=(0.0, 1.0))
     with pytest.raises(ModelError, match="one for each time"):
         Regimen.split(100.0, fractions=(0.4, 0.6), times=(0.0,))
+
+
+def test_the_published_dosing_of_a_scenario_is_given_unless_an_amount_is_named():
+    model = replace(
+        SINGH, courses={"burden_x2": Course(10.0, days=(7.0, 8.0), shares=(0.25, 0.75))}, name="split_singh"
+    )
+
+    def given(**options) -> list[tuple[float, float]]:
+        return [(dose.time, dose.amount) for dose in Regimen.published(model, **options).doses]
+
+    assert given() == given(scenario="typical") == [(0.0, 450e6)]
+    assert given(scenario="burden_x2") == [(7.0, 2.5), (8.0, 7.5)]
+    assert given(scenario="burden_x2", amount=100.0) == [(7.0, 25.0), (8.0, 75.0)]
+    assert given(amount=0.0) == []
+    run = simulate(model, times=[6.9, 7.0, 8.0], scenario="burden_x2")
+    before, after = run.state("blood_effector")[0, :2]
+    assert before < 1e-3 and after == pytest.approx(2.5, abs=1e-3), "nothing before the first infusion"
+
+
+def test_an_infusion_is_shared_by_the_states_that_the_model_names():
+    shared = replace(SINGH, infusion={"blood_effector": 0.25, "blood_memory": 0.75}, name="shared_singh")
+    memory = SINGH.state_names.index("blood_memory")
+    assert Regimen.single(8.0, time=1.0).events(shared) == [
+        (1.0, BOLUS, BLOOD, 2.0),
+        (1.0, BOLUS, memory, 6.0),
+    ]
+    rates = Regimen.single(8.0, duration=2.0).events(shared)
+    assert sorted(rates) == [
+        (0.0, RATE_CHANGE, BLOOD, 1.0),
+        (0.0, RATE_CHANGE, memory, 3.0),
+        (2.0, RATE_CHANGE, BLOOD, -1.0),
+        (2.0, RATE_CHANGE, memory, -3.0),
+    ]
 
 
 @pytest.mark.parametrize(
