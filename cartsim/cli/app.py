@@ -9,6 +9,7 @@ import typer
 
 from cartsim.cli.bench import bench
 from cartsim.cli.check import check
+from cartsim.cli.check_models import check_models
 from cartsim.cli.diagnose import diagnose
 from cartsim.cli.fit import fit
 from cartsim.cli.models import models
@@ -22,7 +23,9 @@ from cartsim.cli.warmup import warmup
 from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
-VERBS = (fit, diagnose, vpc, sbc, check, nca, simulate, trial, models, recipe, warmup, bench)
+VERBS = (
+    fit, diagnose, vpc, sbc, check, nca, simulate, trial, models, check_models, recipe, warmup, bench,
+)  # fmt: skip
 EXIT_CODES = {
     0: "done, every gate passed",
     1: "done, but a gate was missed or a committed result was not reproduced",

@@ -1,10 +1,13 @@
-"""`cartsim models`: the shipped models, or one model with its parameters, units, priors and sources."""
+"""`cartsim models`: the shipped models, or one with its equations, parameters, priors and sources."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cartsim.errors import CartsimError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,18 +19,49 @@ def models(
     name: Annotated[
         str | None, typer.Argument(help="A model's name or the path of a model file; all if left out.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the model's published scenarios (.png, .svg or .pdf).")
+    ] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Write models.md and a figure of every shipped model into a folder.")
+    ] = None,
 ) -> None:
-    """List the models, or show one with its states, inputs, parameters, priors and sources."""
+    """List the models, or show one: what it is, equations, parameters, priors, sources, what is assumed."""
+    if plot is not None and name is None:
+        raise CartsimError("--plot draws one model", remedy="name it: cartsim models NAME --plot FILE")
+    if gallery is not None:
+        from cartsim.study.model_gallery import write_gallery
+
+        write_gallery(gallery, told=typer.echo)
+    elif name is None:
+        _list()
+    else:
+        _show(name, plot)
+
+
+def _list() -> None:
     from rich.console import Console
 
-    from cartsim.models import load_model, model_names
+    from cartsim.models import CONSIDERED, load_model, model_names
 
     console = Console()
-    if name is None:
-        console.print(_overview([load_model(known) for known in model_names()]))
-        return
+    console.print(_overview([load_model(known) for known in model_names()]))
+    for paper, why in CONSIDERED.items():
+        console.print(f"not here: {paper}: {why}")
+
+
+def _show(name: str, plot: Path | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from cartsim.models import load_model
+    from cartsim.spec.reading import about, assumed_names, equations
+
+    console = Console()
     model = load_model(name)
-    console.print(f"[bold]{model.name}[/bold]  {model.source}")
+    console.print(f"[bold]{model.name}[/bold]  {model.source}\n\n{escape(about(model))}\n")
+    if model.notes:
+        console.print(f"not reproduced: {model.notes}")
     if model.source.population:
         console.print(f"studied in: {model.source.population}")
     for line in _dosing(model):
@@ -38,7 +72,16 @@ def models(
         console.print(table)
     if model.inputs:
         console.print(_inputs(model))
+    console.print("[bold]equations[/bold]")
+    for line in equations(model):
+        console.print(escape(line), highlight=False)
     console.print(_parameters(model))
+    console.print(f"assumed, no publication gave them: {', '.join(assumed_names(model)) or 'none'}")
+    if plot is not None:
+        from cartsim.study.model_gallery import draw_published
+
+        draw_published(model, plot)
+        typer.echo(f"wrote {plot}")
 
 
 def _dosing(model: Model) -> list[str]:

@@ -13,6 +13,21 @@ from cartsim.spec.model import Model
 
 FOLDER = Path(__file__).resolve().parent
 
+CONSIDERED = {
+    "Dwivedi 2014 (IL-6 receptor, STAT3 and CRP, doi:10.1038/psp.2013.64)": (
+        "its explicit antibody binding is 7e6 a day stiff and its constants stand only in an SBML file; what "
+        "it says of tocilizumab and CRP is in `bcma_myeloma`, with equilibrium occupancy"
+    ),
+    "Hosseini 2020 (bispecific engagers and IL-6, doi:10.1038/s41540-020-00145-7)": (
+        "no CAR-T cells; peaks of its first dose stand two orders of magnitude above those of later doses"
+    ),
+    "Owens & Bozic 2021 (lymphodepletion, doi:10.1007/s11538-021-00869-5)": (
+        "does not reproduce: patient 2 clears on day 21.6, not about day 30, and patients 3 and 4 have each "
+        "other's outcome"
+    ),
+}
+"""Published models that are not shipped, and why."""
+
 
 def model_names() -> tuple[str, ...]:
     """Names of the shipped models: the files of this folder."""
