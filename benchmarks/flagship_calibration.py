@@ -47,7 +47,8 @@ TARGETS = {
 }  # fmt: skip
 # Where the search starts, and how far (log scale) a value may go for one unit of loss.
 START = {
-    "killing": (0.83, 0.2), "killing_half": (25.0, 0.3), "growth": (0.018, 0.1), "macrophage_loss": (0.97, 0.1),
+    "killing": (0.83, 0.2), "killing_half": (25.0, 0.3), "growth": (0.018, 0.1),
+    "macrophage_loss": (0.97, 0.1),
     "hazard_burden": (0.00063, 0.2), "memory_death": (0.017, 0.15), "memory_return": (0.012, 0.3),
     "spread of killing": (0.52, 0.2), "spread of killing_half": (0.8, 0.2), "spread of crowding": (0.85, 0.2),
 }  # fmt: skip

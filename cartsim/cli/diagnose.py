@@ -31,7 +31,10 @@ def diagnose(
         int | None, typer.Option(min=1, help="Patients at a time; results do not depend on it.")
     ] = None,
 ) -> None:
-    """Diagnose a finished fit: sloppy directions, profiles, priors, influence, residuals."""
+    """Diagnose a finished fit: sloppy directions, profiles, priors, influence, residuals.
+
+    Of a population fit its own quantities are diagnosed (information, contraction, power, priors).
+    """
     from cartsim.study.diagnose import DiagnoseOptions, run_diagnose
 
     options = DiagnoseOptions(fit, data, out, _listed(patients), _listed(without), workers)

@@ -35,18 +35,26 @@ def power_scaling_table(problem: Problem, values: Array) -> pd.DataFrame:
     pull the mean in opposite directions (the paper asks for the first only, which also meets parameters that
     both merely widen), "weak likelihood" where else the prior matters, "-" where it does not.
     """
-    import pandas as pd
-
     u = problem.unconstrain(values)
     parts = problem.evaluate(u)
-    kept = np.isfinite(parts.log_prior) & np.isfinite(parts.log_likelihood)
+    subject = getattr(problem, "subject", "")
+    return scaling_table(subject, problem.names, u, parts.log_prior, parts.log_likelihood)
+
+
+def scaling_table(
+    subject: str, names: tuple[str, ...], u: Array, log_prior: Array, log_likelihood: Array
+) -> pd.DataFrame:
+    """The table of `power_scaling_table` from unconstrained draws (n, d) with their log densities (n,)."""
+    import pandas as pd
+
+    kept = np.isfinite(log_prior) & np.isfinite(log_likelihood)
     u = u[kept]
-    prior = _sensitivity(u, parts.log_prior[kept])
-    likelihood = _sensitivity(u, parts.log_likelihood[kept])
+    prior = _sensitivity(u, log_prior[kept])
+    likelihood = _sensitivity(u, log_likelihood[kept])
     table = pd.DataFrame(
         {
-            "subject": getattr(problem, "subject", ""),
-            "name": list(problem.names),
+            "subject": subject,
+            "name": list(names),
             "prior": prior[0],
             "likelihood": likelihood[0],
             "prior_shift": prior[1],

@@ -75,7 +75,7 @@ def _prior_predictive(contents: ReportContents) -> Iterator[Plate]:
             yield Plate(
                 name=f"prior_predictive_{stem(output)}_{first // PAGE + 1:02d}",
                 section="identifiability",
-                caption="Simulated from the priors alone at each patient's sampling days, residual error "
+                caption="Simulated from the priors alone on the patients' own sampling days, residual error "
                 "included. Samples outside the band were unexpected; a band of many decades expects nothing.",
                 alt=f"Prior predictive bands of {quantity(output)} with samples, one panel a patient.",
                 draw=later(

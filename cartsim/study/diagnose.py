@@ -100,6 +100,8 @@ def diagnosed(
     if absent:
         raise FitError("no draws of such a patient", value=", ".join(absent), limit=", ".join(present))
     chosen = [subject for subject in present if not options.patients or subject in options.patients]
+    if plan.population is not None:
+        return _together(plan, dataset, draws, options, say)
     own = {subject: table.dropna(axis="columns", how="all") for subject, table in draws.groupby("subject")}
     with Bar(len(chosen), len(PARTS), say) as bar:
         return diagnose_patients(
@@ -111,6 +113,21 @@ def diagnosed(
             watcher=bar,
             numbers={subject: number for number, subject in enumerate(present)},
         )
+
+
+def _together(
+    plan: Plan, dataset: Dataset, draws: pd.DataFrame, options: DiagnoseOptions, say: Callable[[str], None]
+) -> Diagnosis:
+    from cartsim.study.population_diagnosis import POPULATION_PARTS, diagnose_population
+
+    if options.patients:
+        raise FitError("patients of a population fit are not diagnosed alone", remedy="cartsim vpc RUN")
+    unknown = sorted(set(options.without) - set(POPULATION_PARTS))
+    if unknown:
+        known = ", ".join(POPULATION_PARTS)
+        raise CartsimError("not a part of a population's diagnosis", value=", ".join(unknown), limit=known)
+    threads = options.workers or default_workers()
+    return diagnose_population(plan, dataset, draws, without=options.without, threads=threads, say=say)
 
 
 def find(path: Path, *, fit: Path | None, out: Path | None, name: str = FOLDER) -> Found:

@@ -11,6 +11,7 @@ from cartsim.data.dataset import Dataset
 from cartsim.report.contents import SIMULATED, ReportContents
 from cartsim.study.diagnosis import Diagnosis
 from cartsim.study.plan import Plan
+from cartsim.study.population_fit import POPULATION
 from cartsim.study.result import versions
 from cartsim.study.settings import FitSettings
 
@@ -31,6 +32,8 @@ def diagnosis_contents(
 
     shown = settings.show_observations
     subjects = [name for name in record["patients"] if name in set(draws["subject"])]
+    if plan.population is not None:
+        subjects = [POPULATION]
     found = record["patients"]
     gates = [(name, found[name]["passed"], found[name]["gates"]) for name in subjects]
     samples = dataset.observations[dataset.observations["output"].isin(list(plan.errors))]
@@ -57,7 +60,8 @@ def _parameters(plan: Plan, dataset: Dataset, record: Mapping[str, Any], subject
 
     rows = []
     for subject in subjects:
-        problem = plan.problem(dataset, subject)
+        together = plan.population is not None
+        problem = plan.population_problem(dataset) if together else plan.problem(dataset, subject)
         for item in problem.free:
             ends = item.prior.quantile(np.array([0.05, 0.95]))
             found = {

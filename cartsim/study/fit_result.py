@@ -121,7 +121,8 @@ class FitResult:
     def check_population(self, *, seed: int = 0) -> PopulationChecks:
         """VPC, NPDE, shrinkage and patients left out of a population fit."""
         from cartsim.infer.population_checks import population_checks
-        from cartsim.study.vpc import joined_draws, limits_of
+        from cartsim.study.population_draws import joined_draws
+        from cartsim.study.vpc import limits_of
 
         population = self.plan.population_problem(self.dataset)
         values = joined_draws(self.to_dataframe(), population)

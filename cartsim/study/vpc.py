@@ -11,13 +11,13 @@ import numpy as np
 
 from cartsim.data.dataset import Dataset
 from cartsim.data.write import replace_bytes, replace_text
-from cartsim.errors import CartsimError, FitError
+from cartsim.errors import CartsimError
 from cartsim.infer.population import Population
 from cartsim.infer.population_checks import PopulationChecks, population_checks
 from cartsim.study.diagnose import check_same, find
 from cartsim.study.inputs import read_dataset
 from cartsim.study.plan import plan_of
-from cartsim.study.population_fit import POPULATION
+from cartsim.study.population_draws import joined_draws
 from cartsim.study.settings import read_settings
 from cartsim.study.vpc_words import summary
 
@@ -75,21 +75,6 @@ def limits_of(dataset: Dataset, population: Population) -> np.ndarray:
     known = dict(zip(zip(table["row"], table["output"], strict=True), table["lloq"], strict=True))
     arrays = population.arrays
     return np.array([known[row, arrays.outputs[k]] for row, k in zip(arrays.row, arrays.output, strict=True)])
-
-
-def joined_draws(table: pd.DataFrame, population: Population) -> np.ndarray:
-    """Posterior draws (S, d) of a table with the population's rows and, in the same order, each patient's."""
-    by_subject = {subject: part.reset_index(drop=True) for subject, part in table.groupby("subject")}
-    missing = [s for s in (POPULATION, *population.subjects) if s not in by_subject]
-    if missing:
-        raise FitError(
-            "the draws are not those of this population fit; missing", value=", ".join(missing[:5])
-        )
-    width = population.columns.population
-    parts = [by_subject[POPULATION][list(population.names[:width])].to_numpy(np.float64)]
-    names = [effect.name for effect in population.effects]
-    parts += [by_subject[subject][names].to_numpy(np.float64) for subject in population.subjects]
-    return np.column_stack(parts)
 
 
 def write_tables(checks: PopulationChecks, out: Path, *, show_observations: bool) -> None:

@@ -117,3 +117,26 @@ def test_samples_that_must_not_be_shown_are_in_no_table(run, project, tmp_path):
     names = {path.stem for path in out.glob("*.csv")}
     assert {"prior_counts", "leave_one_out_totals", "shrinkage"} <= names
     assert not names & {"samples", "iwres", "leave_one_out", "prior_predictive"}
+
+
+def test_a_population_fit_is_diagnosed_by_its_own_quantities(project, tmp_path):
+    said = []
+    options = DiagnoseOptions(out=tmp_path / "out", workers=1)
+    out = run_diagnose(project / "fits" / "theophylline_simulated", options, say=said.append)
+    tables = {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
+    assert set(tables) == {"contraction", "power_scaling", "prior_predictive", "prior_counts", "samples"}
+    assert list(tables["contraction"]["name"]) == [
+        *("ka", "cl", "v", "omega_ka", "omega_cl", "omega_v", "sigma_theophylline"),
+    ]
+    assert tables["prior_counts"].loc[0, "samples"] == len(tables["samples"])
+    words = "\n".join(said)
+    assert "too few draws to tell directions apart" in words, "a fit folder keeps few"
+    assert "figure-power_scaling" in (out / "report.html").read_text()
+
+
+def test_patients_of_a_population_fit_and_parts_that_it_has_not_are_refused(project, tmp_path):
+    fit = project / "fits" / "theophylline_simulated"
+    with pytest.raises(CartsimError, match="cartsim vpc"):
+        run_diagnose(fit, DiagnoseOptions(out=tmp_path, patients=("SIM-1",)), say=print)
+    with pytest.raises(CartsimError, match="not a part of a population's diagnosis"):
+        run_diagnose(fit, DiagnoseOptions(out=tmp_path, without=("profiles",)), say=print)
