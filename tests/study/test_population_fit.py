@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cartsim.errors import CartsimError, ConfigError, FitError
+from cartsim.errors import CartsimError, ConfigError
 from cartsim.report.plates import plates
 from cartsim.study.contents import report_contents
-from cartsim.study.diagnose import DiagnoseOptions, run_diagnose
 from cartsim.study.plan import plan_of
 from cartsim.study.run import RunOptions, run_fit
 from cartsim.study.settings import read_settings
@@ -101,11 +100,6 @@ def test_draws_of_another_fit_are_not_checked(folder, outcome, tmp_path):
     path.write_text(path.read_text().replace("sd = 0.5", "sd = 0.7"))
     with pytest.raises(CartsimError, match=r"changed: population"):
         run_vpc(outcome[0].folder, VpcOptions(fit=tmp_path / "fit"), say=str)
-
-
-def test_patients_of_a_population_are_not_diagnosed_alone(outcome):
-    with pytest.raises(FitError, match="cartsim vpc"):
-        run_diagnose(outcome[0].folder, DiagnoseOptions(), say=str)
 
 
 def test_another_number_of_threads_finds_the_same(folder, outcome, tmp_path):
