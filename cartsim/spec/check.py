@@ -101,7 +101,7 @@ def _units(model: Model) -> list[str]:
 
 def _sources(model: Model) -> list[str]:
     # A model that nobody has published says so; its numbers need their sources all the same.
-    cited = model.source.doi or model.source.citation.startswith(OWN)
+    cited = model.source.doi or model.source.where or model.source.citation.startswith(OWN)
     found = [] if cited and model.source.citation else ["the model's source has no citation or DOI"]
     for parameter in model.parameters:
         source = parameter.source
