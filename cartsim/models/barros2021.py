@@ -63,9 +63,7 @@ def initial(p):
 
 def rhs(t, y, p):
     return dict(
-        effector=(p.phi - p.rho) * y.effector
-        + p.theta * y.tumor * y.memory
-        - p.alpha * y.tumor * y.effector,
+        effector=(p.phi - p.rho) * y.effector + p.theta * y.tumor * y.memory - p.alpha * y.tumor * y.effector,
         memory=p.epsilon * y.effector - p.theta * y.tumor * y.memory - p.mu * y.memory,
         tumor=p.r * y.tumor * (1.0 - p.b * y.tumor) - p.gamma * y.effector * y.tumor,
     )

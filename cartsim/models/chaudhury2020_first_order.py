@@ -2,7 +2,7 @@
 
 Illustrative, in arbitrary units. The review's text could not be read: equations and values come from its SBML
 files (BIOMD0000001024, BIOMD0000001025, MODEL2109110005). The tumour starts above its largest size, so that
-it shrinks by itself at first; it is far below one unit by day 9. No dose: the CAR-T cells are there from day 0.
+it shrinks by itself at first; it is far below one unit by day 9. No dose: CAR-T cells are there from day 0.
 """
 
 from cartsim.models.blocks import gompertz_tumor

@@ -78,7 +78,7 @@ def test_the_default_value_is_the_priors_median_unless_said():
         (dict(declared=()), "at least one state and one output"),
         (dict(infusion="blood"), "not a state"),
         (dict(dose=1e8), "no state to infuse into"),
-        (dict(infusion={"cells": 0.5, "blood": 0.4}), "'blood', which is not a state.*add up to 0.9"),
+        (dict(infusion={"cells": 0.5, "blood": 0.6}), "'blood', which is not a state.*add up to 1.1"),
         (dict(infusion="cells", courses={"high": Course(1.0)}), "'high', which is not a scenario"),
         (dict(infusion="cells", courses={"": Course(1.0, (0.0, 1.0), (0.5, 0.4))}), "adding up to 1"),
         (dict(scenarios={"high": {"grows": 2.0}}), "scenario 'high' sets unknown parameters grows"),
