@@ -1,10 +1,10 @@
 """CAR-T 19 cells by subset, CD4 or CD8 and four phenotypes, and B cells in SLE (Park 2025, after Salem 2023).
 
 Naive, central-memory and effector-memory cells divide on CAR-CD19 complexes in blood and marrow and mature
-one into the next; effectors do not divide and are lost from blood fast. B cells of blood and marrow are killed by
-complexes; new naive B cells appear while fewer than `cart_rev` CAR-T cells are in blood. The part of the
-source with CAR-T and B cells (23 of 37 states): lymphodepletion, host T cells, neutrophils, SLE markers are
-not transcribed. doi:10.1111/cts.70146, through nlmixr2lib.
+one into the next; effectors do not divide and are lost from blood fast. B cells in blood and marrow are
+killed by complexes; new naive B cells appear while fewer than `cart_rev` CAR-T cells are in blood. This is
+the part of the source with CAR-T and B cells (23 of 37 states): lymphodepletion, host T cells, neutrophils
+and SLE markers are not transcribed. doi:10.1111/cts.70146, through nlmixr2lib.
 
 The dose is the number of CAR+ cells (1e6 per kg for 70 kg); 98.96 % of it is in the eight subsets, as the
 product's composition is printed. Volumes are those of 70 kg. Cell states are numbers of cells, the source's
