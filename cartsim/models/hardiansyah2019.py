@@ -128,5 +128,5 @@ MODEL = Model(
     infusion="effector",
     scenarios={"UPN1": {}, "UPN3": UPN3},
     courses={"": Course(1.1, **SPLIT), "UPN3": Course(0.014, **SPLIT)},
-    horizon=60.0,
+    horizon=120.0,
 )
