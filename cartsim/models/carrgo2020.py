@@ -14,7 +14,7 @@ Known limits: no lag between contact and killing, no target-cell loss of adhesio
 round off), and with k2 > 0 and few effectors the curves turn over later than real ones.
 """
 
-from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
+from cartsim.spec.model import Course, Model, Output, Parameter, Source, State, assumed
 from cartsim.spec.priors import Fixed, LogNormal, Normal
 from cartsim.spec.terms import after, exp, log, maximum
 
@@ -87,6 +87,13 @@ def outputs(t, y, p):
     return dict(tumor_cell_index=y.tumor, car_t=y.car_t)
 
 
+SCENARIOS = {
+    "slow line": {"rho": 0.72},
+    "middle line": {"rho": 1.07},
+    "fast line": {"rho": 2.1},
+    "exhaustion": {"k2": -0.5},
+    "dexamethasone": {"c0": -5.0, "c3": 3.7},
+}
 MODEL = Model(
     SOURCE,
     STATES,
@@ -96,14 +103,8 @@ MODEL = Model(
     outputs,
     initial=initial,
     infusion="car_t",
-    dose=0.25,
+    courses={name: Course(0.25) for name in SCENARIOS},
     horizon=6.0,
-    scenarios={
-        "slow line": {"rho": 0.72},
-        "middle line": {"rho": 1.07},
-        "fast line": {"rho": 2.1},
-        "exhaustion": {"k2": -0.5},
-        "dexamethasone": {"c0": -4.0, "c3": 5.0},
-    },
+    scenarios=SCENARIOS,
     notes="Killing, CAR-T growth and death are our own fits; the paper's, one a well, were not transcribed.",
 )
