@@ -1,14 +1,14 @@
 """CAR-T cells as predators of glioma cells in the culture well, with dexamethasone as a switch (CARRGO).
 
-Sahoo 2020 (doi:10.1098/rsif.2019.0734): tumour cells grow logistically and are killed on contact; contact makes
-CAR-T cells multiply (k2 > 0) or exhausts them (k2 < 0). Counts are in cell index (CI) of the impedance reader,
-one CI for about 10,000 cells. Brummer 2022 adds dexamethasone, which is lost with a half-life of 200 minutes
-(3.33 hours): while it lasts the tumour loses c0 (negative: gains) and CAR-T cells lose c3 more per day. Both are
-zero here unless set: that is Sahoo's model.
+Sahoo 2020 (doi:10.1098/rsif.2019.0734): tumour cells grow logistically and are killed on contact; contact
+makes CAR-T cells multiply (k2 > 0) or exhausts them (k2 < 0). Counts are in cell index (CI) of the
+impedance reader, one CI for about 10,000 cells. Brummer 2022 adds dexamethasone, which is lost with a
+half-life of 200 minutes (3.33 hours): while it lasts the tumour loses c0 (negative: gains) and CAR-T cells
+lose c3 more per day. Both are zero here unless set: that is Sahoo's model.
 
-The three lines' growth rates in the well are scenarios (0.72, 1.07, 2.1 per day). The paper's other numbers are
-one fit a well and were not transcribed; the medians here are those of `fits/carrgo_in_vitro`, where cartsim
-fitted the curves of Brummer 2022, rounded. There is no accepted way from the well to the patient.
+The three lines' growth rates in the well are scenarios (0.72, 1.07, 2.1 per day). The paper's other numbers
+are one fit a well and were not transcribed; the medians here are those of `fits/carrgo_in_vitro`, where
+cartsim fitted the curves of Brummer 2022, rounded. There is no accepted way from the well to the patient.
 
 Known limits: no lag between contact and killing, no target-cell loss of adhesion (the index falls when cells
 round off), and with k2 > 0 and few effectors the curves turn over later than real ones.

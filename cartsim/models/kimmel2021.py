@@ -4,9 +4,9 @@ After lymphodepletion host T cells regrow (Gompertz); CAR-T cells grow fast whil
 towards a smaller ceiling of their own, so that they are crowded out as the host recovers. They kill tumour
 cells, whose number they do not feel. Fitted to the medians of ZUMA-1. doi:10.1098/rspb.2021.0229.
 
-Counts are whole-body cells as in Table 1; outputs per microlitre divide by the 5e8 uL that relate the paper's
-cells to the cells/uL of its SBML file (BIOMD0000001041). That file rounds K_C to 139 and k_B to 4.05 cells/uL:
-scenario "SBML".
+Counts are whole-body cells as in Table 1; outputs per microlitre divide by the 5e8 uL that relate the
+paper's cells to the cells/uL of its SBML file (BIOMD0000001041). That file rounds K_C to 139 and k_B to
+4.05 cells/uL: scenario "SBML".
 
 Cure is a matter of chance: the last tumour cell dies or not. The equations give the expected number only
 (it falls below one cell and grows back); `cartsim.endpoints.extinction` gives the probability that the tumour
@@ -14,9 +14,9 @@ is gone and exact random courses, from the outputs tumor_birth and tumor_death. 
 growth into births and deaths stands in a supplement nobody here could read: births = r_B, deaths = killing
 is assumed.
 
-Known limits: the printed quartiles of a (0.100-0.302) leave its fitted 0.423 out; k_B and r_B, k_B and gamma_B
-cannot be told apart by the data (correlations 0.94 and -0.96). The paper's virtual patients perturb the
-parameters in a way not read; the spreads here are its printed quartiles read as those of a log-normal.
+Known limits: the printed quartiles of a (0.100-0.302) leave its fitted 0.423 out; k_B and r_B, k_B and
+gamma_B cannot be told apart by the data (correlations 0.94 and -0.96). The paper's virtual patients perturb
+the parameters in a way not read; the spreads here are its printed quartiles read as those of a log-normal.
 """
 
 from cartsim.spec.model import Model, Output, Parameter, Source, State, assumed
