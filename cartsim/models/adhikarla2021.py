@@ -1,9 +1,9 @@
-"""CS1 CAR-T cells and 225Ac-daratumumab against myeloma in mice (Adhikarla 2021,
-doi:10.3390/cancers13205171).
+"""CS1 CAR-T cells and 225Ac-daratumumab against myeloma in mice (Adhikarla 2021).
 
 Myeloma cells grow exponentially; irradiated ones no longer divide and are cleared. Radiation (TRT) kills
 myeloma and CAR-T cells at a rate that falls with the radionuclide's effective decay. CAR-T cells kill both
 kinds of tumour cells by contact. Fitted to MM1S mice.
+doi:10.3390/cancers13205171.
 
 The paper's endpoints: PFS is the day on which the burden exceeds its value of day 7 again, OS the day on
 which it reaches 1e11 cells.
