@@ -54,6 +54,14 @@ PARAMETERS = (
         assumed("no steroid"),
         fixed=True,
     ),
+    Parameter(
+        "index_zero",
+        "CI",
+        "what the reader shows of a well without tumour cells",
+        Fixed(0.0),
+        assumed("0 as in the paper; the curves of Brummer 2022 end down to -0.2"),
+        fixed=True,
+    ),
     Parameter("steroid_day", "day", "day of dexamethasone", Fixed(0.0), DEXAMETHASONE, fixed=True),
     Parameter(
         "steroid_half_life",
@@ -65,7 +73,8 @@ PARAMETERS = (
     ),
 )
 OUTPUTS = (
-    Output("tumor_cell_index", "CI", "glioma cells in the well", positive=False),
+    Output("tumor_cell_index", "CI", "what the impedance reader shows", positive=False),
+    Output("tumor", "CI", "glioma cells in the well"),
     Output("car_t", "CI", "CAR-T cells in the well"),
 )
 
@@ -84,7 +93,7 @@ def rhs(t, y, p):
 
 
 def outputs(t, y, p):
-    return dict(tumor_cell_index=y.tumor, car_t=y.car_t)
+    return dict(tumor_cell_index=y.tumor + p.index_zero, tumor=y.tumor, car_t=y.car_t)
 
 
 SCENARIOS = {
