@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from cartsim.solve.trajectories import Trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.interpolate import CubicSpline
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -66,10 +68,36 @@ class BirthDeath:
         """The rates of one patient of a simulation, from two outputs in 1/day."""
         return cls(run.times, run.output(birth)[patient], run.output(death)[patient])
 
-    @property
+    @cached_property
     def log_growth(self) -> Array:
         """Log of the expected number of cells relative to the first day, float64 (T,)."""
-        return _integrals(self)[0]
+        return -self._decline(self.time)
+
+    @cached_property
+    def _decline(self) -> CubicSpline:
+        """Integral of death - birth from the first day, as a function of the day."""
+        from scipy.interpolate import CubicSpline
+
+        return CubicSpline(self.time, self.death - self.birth).antiderivative()
+
+    @cached_property
+    def _log_kill(self) -> Array:
+        """log J, float64 (T,); J spans hundreds of decades, hence the logarithm."""
+        from scipy.interpolate import CubicSpline
+
+        place, weight = np.polynomial.legendre.leggauss(5)
+        half = 0.5 * np.diff(self.time)[:, None]
+        inside = self.time[:-1, None] + half * (1.0 + place)
+        death = np.maximum(CubicSpline(self.time, self.death)(inside), 0.0)
+        with np.errstate(divide="ignore"):
+            pieces = np.log(half * weight * death) + self._decline(inside)
+        within = np.logaddexp.reduce(pieces, axis=1)
+        return np.concatenate([[-np.inf], np.logaddexp.accumulate(within)])
+
+    def expected(self, day: float, cells: float) -> tuple[Array, Array]:
+        """From `cells` on `day`: that day and the later ones, and the log of the expected number on them."""
+        time = np.concatenate([[day], self.time[self.time > day]])
+        return time, np.log(cells) - (self._decline(time) - self._decline(day))
 
     def extinction(self, cells: float) -> Extinction:
         """Probability that all of `cells` cells of the first day are gone, by day."""
@@ -77,7 +105,11 @@ class BirthDeath:
         faults.need(bool(np.isfinite(cells)) and cells > 0.0, "cells", f"is {cells}; it must be above zero")
         faults.raise_any()
         with np.errstate(over="ignore"):
-            return Extinction(self.time, np.exp(-cells * np.log1p(np.exp(-_integrals(self)[1]))))
+            return Extinction(self.time, np.exp(-cells * np.log1p(np.exp(-self._log_kill))))
+
+    def progression_day(self, fold: float = 1.2) -> float:
+        """First day after the lowest point with `fold` times the first day's expected cells; inf if never."""
+        return regrowth_day(self.time, self.log_growth, np.log(fold))
 
 
 @dataclass(frozen=True)
@@ -113,7 +145,10 @@ def extinction_table(
     death: str = "tumor_death",
     quantiles: Sequence[float] = QUANTILES,
 ) -> pd.DataFrame:
-    """Cure of every simulated patient: subject, cure_probability and cure_day_05 … (day; NaN if impossible).
+    """Cure of every simulated patient: subject, cure_probability, cure_day_05 … and progression_day.
+
+    Days of cure are NaN where cure is impossible. progression_day is that of the expected number of cells
+    (120% of the first day's, after the lowest point), for those who are not cured; inf where there is none.
 
     Parameters
     ----------
@@ -132,24 +167,27 @@ def extinction_table(
     rows = []
     for patient, subject in enumerate(run.subjects):
         if run.status[patient]:
-            rows.append((subject, *[np.nan] * (1 + len(names))))
+            rows.append((subject, *[np.nan] * (2 + len(names))))
             continue
         rates = BirthDeath.of(run, patient, birth=birth, death=death)
         gone = rates.extinction(run.output(burden)[patient, 0])
-        rows.append((subject, gone.cure_probability, *(gone.cure_day(q) for q in quantiles)))
-    return pd.DataFrame(rows, columns=["subject", "cure_probability", *names])
+        days = (gone.cure_day(q) for q in quantiles)
+        rows.append((subject, gone.cure_probability, *days, rates.progression_day()))
+    return pd.DataFrame(rows, columns=["subject", "cure_probability", *names, "progression_day"])
 
 
-def _integrals(rates: BirthDeath) -> tuple[Array, Array]:
-    """Log of expected growth and log J, both float64 (T,); J spans hundreds of decades, hence the logs."""
-    from scipy.interpolate import CubicSpline
+def regrowth_day(time: Array, size: Array, limit: float) -> float:
+    """First day after the lowest `size` on which it is at `limit` or above; inf where there is none."""
+    lowest = int(np.argmin(size))
+    return first_day(time[lowest:], size[lowest:] - limit)
 
-    decline = CubicSpline(rates.time, rates.death - rates.birth).antiderivative()
-    place, weight = np.polynomial.legendre.leggauss(5)
-    width = np.diff(rates.time)
-    inside = rates.time[:-1, None] + 0.5 * width[:, None] * (1.0 + place)
-    killed = np.maximum(CubicSpline(rates.time, rates.death)(inside), 0.0)
-    with np.errstate(divide="ignore"):
-        pieces = np.log(0.5 * width[:, None] * weight * killed) + decline(inside)
-    within = np.logaddexp.reduce(pieces, axis=1)
-    return -decline(rates.time), np.concatenate([[-np.inf], np.logaddexp.accumulate(within)])
+
+def first_day(time: Array, excess: Array) -> float:
+    """First day with `excess` at or above zero, on straight lines between days; inf where there is none."""
+    reached = np.flatnonzero(excess >= 0.0)
+    if not len(reached):
+        return np.inf
+    k = int(reached[0])
+    if k == 0:
+        return float(time[0])
+    return float(time[k] - excess[k] * (time[k] - time[k - 1]) / (excess[k] - excess[k - 1]))

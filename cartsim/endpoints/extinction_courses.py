@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cartsim.endpoints.checks import Array, Faults
-from cartsim.endpoints.extinction import BirthDeath
+from cartsim.endpoints.extinction import BirthDeath, first_day, regrowth_day
 
 REGROWN = 10.0
 """Times `exact_below`: the count from which chance no longer matters; relative spread of 1e5 cells 0.3%."""
@@ -108,29 +108,9 @@ def tumor_courses(
 
 def _expected(rates: BirthDeath, day: float, count: float, *, few: float, many: float) -> tuple[float, float]:
     """Follow the expected number: the day it falls to `few`, and the day it has grown back to `many`."""
-    from scipy.interpolate import PchipInterpolator
-
-    growth = PchipInterpolator(rates.time, rates.log_growth)
-    time = np.concatenate([[day], rates.time[rates.time > day]])
-    size = np.log(count) + growth(time) - growth(day)
-    falls = _first_day(time, np.log(few) - size)
-    lowest = int(np.argmin(size))
-    return (
-        (falls, np.inf)
-        if falls < np.inf
-        else (np.inf, _first_day(time[lowest:], size[lowest:] - np.log(many)))
-    )
-
-
-def _first_day(time: Array, excess: Array) -> float:
-    """First day with `excess` at or above zero, on straight lines; inf where there is none."""
-    reached = np.flatnonzero(excess >= 0.0)
-    if not len(reached):
-        return np.inf
-    k = int(reached[0])
-    if k == 0:
-        return float(time[0])
-    return float(time[k] - excess[k] * (time[k] - time[k - 1]) / (excess[k] - excess[k - 1]))
+    time, size = rates.expected(day, count)
+    falls = first_day(time, np.log(few) - size)
+    return falls, regrowth_day(time, size, np.log(many)) if falls == np.inf else np.inf
 
 
 def _by_interval(rates: BirthDeath) -> tuple[Array, Array]:

@@ -6,9 +6,11 @@ impedance reader, one CI for about 10,000 cells. Brummer 2022 adds dexamethasone
 half-life of 200 minutes (3.33 hours): while it lasts the tumour loses c0 (negative: gains) and CAR-T cells
 lose c3 more per day. Both are zero here unless set: that is Sahoo's model.
 
-The three lines' growth rates in the well are scenarios (0.72, 1.07, 2.1 per day). The paper's other numbers
-are one fit a well and were not transcribed; the medians here are those of `fits/carrgo_in_vitro`, where
-cartsim fitted the curves of Brummer 2022, rounded. There is no accepted way from the well to the patient.
+The three lines' growth rates in the well are scenarios (0.72, 1.07, 2.1 per day). The paper's other numbers,
+one fit a well, were not transcribed: killing, CAR-T growth, death and the start are rounded from
+`fits/carrgo_in_vitro`, where cartsim fitted the curves of Brummer 2022, and so are the steroid's two effects
+(authors' table of fits, PBT030 with 0.25 CI of CAR-T cells and the lowest concentration, per hour there).
+There is no accepted way from the well to the patient.
 
 Known limits: no lag between contact and killing, no target-cell loss of adhesion (the index falls when cells
 round off), and with k2 > 0 and few effectors the curves turn over later than real ones.
@@ -28,7 +30,7 @@ DEXAMETHASONE = Source(
     doi="",
     where="authors' notebook: exp(-t ln2 / 3.33), t in hours",
 )
-OWN = assumed("order of magnitude of the in-vitro curves of Brummer 2022, see fits/carrgo_in_vitro")
+OWN = assumed("rounded from our fit of the curves of Brummer 2022, fits/carrgo_in_vitro")
 
 STATES = (
     State("tumor", "CI", "glioma cells in the well", scale=1e-3),
@@ -38,11 +40,11 @@ PARAMETERS = (
     Parameter(
         "rho", "1/day", "tumour growth rate", LogNormal(1.07, 0.5), SOURCE.at("in vitro, the middle line")
     ),
-    Parameter("capacity", "CI", "tumour that the well can hold", LogNormal(5.0, 0.7), OWN),
-    Parameter("k1", "1/CI/day", "killing of tumour per CAR-T cell", LogNormal(5.0, 1.0), OWN),
-    Parameter("k2", "1/CI/day", "CAR-T growth (negative: exhaustion) per contact", Normal(0.5, 1.0), OWN),
+    Parameter("capacity", "CI", "tumour that the well can hold", LogNormal(3.5, 0.7), OWN),
+    Parameter("k1", "1/CI/day", "killing of tumour per CAR-T cell", LogNormal(6.0, 1.0), OWN),
+    Parameter("k2", "1/CI/day", "CAR-T growth (negative: exhaustion) per contact", Normal(0.7, 1.0), OWN),
     Parameter("theta", "1/day", "death of CAR-T cells", LogNormal(0.2, 1.0), OWN),
-    Parameter("tumor0", "CI", "tumour when CAR-T cells are added", LogNormal(0.5, 0.7), OWN),
+    Parameter("tumor0", "CI", "tumour when CAR-T cells are added", LogNormal(0.6, 0.7), OWN),
     Parameter(
         "c0", "1/day", "loss of tumour under dexamethasone", Fixed(0.0), assumed("no steroid"), fixed=True
     ),
@@ -100,7 +102,7 @@ SCENARIOS = {
     "slow line": {"rho": 0.72},
     "middle line": {"rho": 1.07},
     "fast line": {"rho": 2.1},
-    "exhaustion": {"k2": -0.5},
+    "exhaustion": {"k2": -0.7},
     "dexamethasone": {"c0": -5.0, "c3": 3.7},
 }
 MODEL = Model(
