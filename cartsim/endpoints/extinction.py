@@ -22,7 +22,7 @@ from cartsim.solve.trajectories import Trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
-    from scipy.interpolate import CubicSpline
+    from scipy.interpolate import PPoly
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -34,7 +34,8 @@ class BirthDeath:
     Parameters
     ----------
     time : ndarray, shape (T,), day
-        Strictly rising; the rates are followed by a cubic spline between these days.
+        Strictly rising; the rates are followed by monotone cubics between these days (a jump, as by a
+        second dose, is spread over its interval).
     birth, death : ndarray, shape (T,), 1/day
         Per cell, not negative.
 
@@ -74,21 +75,21 @@ class BirthDeath:
         return -self._decline(self.time)
 
     @cached_property
-    def _decline(self) -> CubicSpline:
+    def _decline(self) -> PPoly:
         """Integral of death - birth from the first day, as a function of the day."""
-        from scipy.interpolate import CubicSpline
+        from scipy.interpolate import PchipInterpolator
 
-        return CubicSpline(self.time, self.death - self.birth).antiderivative()
+        return PchipInterpolator(self.time, self.death - self.birth).antiderivative()
 
     @cached_property
     def _log_kill(self) -> Array:
         """log J, float64 (T,); J spans hundreds of decades, hence the logarithm."""
-        from scipy.interpolate import CubicSpline
+        from scipy.interpolate import PchipInterpolator
 
         place, weight = np.polynomial.legendre.leggauss(5)
         half = 0.5 * np.diff(self.time)[:, None]
         inside = self.time[:-1, None] + half * (1.0 + place)
-        death = np.maximum(CubicSpline(self.time, self.death)(inside), 0.0)
+        death = PchipInterpolator(self.time, self.death)(inside)
         with np.errstate(divide="ignore"):
             pieces = np.log(half * weight * death) + self._decline(inside)
         within = np.logaddexp.reduce(pieces, axis=1)
