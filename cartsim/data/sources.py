@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from cartsim.data.brummer2022 import brummer2022_in_vitro
 from cartsim.data.car22 import car22_lichtenstein2021
 from cartsim.data.columns import locate
 from cartsim.data.dataset import Dataset
@@ -191,6 +192,7 @@ LOADERS: Mapping[str, Callable[..., Dataset]] = {
     "fandrei2024": fandrei2024,
     "penn_ctl019": penn_ctl019,
     "car22_lichtenstein2021": car22_lichtenstein2021,
+    "brummer2022_in_vitro": brummer2022_in_vitro,
 }
 """Loaders by name, for fit folders."""
 
