@@ -13,6 +13,7 @@ from cartsim.cli.diagnose import diagnose
 from cartsim.cli.fit import fit
 from cartsim.cli.models import models
 from cartsim.cli.nca import nca
+from cartsim.cli.predict import predict
 from cartsim.cli.recipe import recipe
 from cartsim.cli.sbc import sbc
 from cartsim.cli.simulate import simulate
@@ -22,7 +23,7 @@ from cartsim.cli.warmup import warmup
 from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
-VERBS = (fit, diagnose, vpc, sbc, check, nca, simulate, trial, models, recipe, warmup, bench)
+VERBS = (fit, diagnose, vpc, sbc, check, nca, simulate, trial, predict, models, recipe, warmup, bench)
 EXIT_CODES = {
     0: "done, every gate passed",
     1: "done, but a gate was missed or a committed result was not reproduced",
