@@ -19,6 +19,7 @@ from cartsim.errors import FitError
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
+OPEN = 0.3  # variance, of the population's 1, above which a direction may be drawn from the population again
 
 
 class Belief(Protocol):
@@ -47,8 +48,8 @@ class Effort:
     points: int = 4_000
     kept: int = 1_000
     enough: float = 400.0
-    sweeps: int = 2
-    last: int = 6
+    sweeps: int = 5
+    last: int = 20
 
     def __post_init__(self) -> None:
         if not (self.points >= self.kept >= 50 and self.sweeps >= 1 and self.last >= 1):
@@ -177,9 +178,7 @@ def _moved(
 ) -> tuple[Array, Whole, Array, float]:
     """One move of every draw, half of them at a time, steered by the other half.
 
-    Six in ten are steps along the difference of two draws of the other half (ter Braak 2006), the rest lean
-    towards the population (Neal's autoregressive step, which keeps its density); four in ten of the draws
-    also change to another draw of the population, all of which are equally likely.
+    Four in ten of the draws also change to another draw of the population, all of which are equally likely.
     """
     scores, which, log_likelihood = (part.copy() for part in state)
     order, accepted = rng.permutation(len(scores)), 0
@@ -187,7 +186,7 @@ def _moved(
     for own, other in (halves, halves[::-1]):
         proposed, log_prior = _proposed(scores[own], scores[other], rng)
         there = which[own].copy()
-        swapped = rng.random(len(own)) < 0.4
+        swapped = rng.random(len(own)) < (0.4 if belief.populations > 1 else 0.0)
         there[swapped] = rng.integers(belief.populations, size=int(swapped.sum()))
         found = _finite(belief.log_likelihood(proposed, there))
         gain = log_prior + temperature * (found - log_likelihood[own])
@@ -199,14 +198,31 @@ def _moved(
 
 
 def _proposed(own: Array, other: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Proposals (n, d), and what the density of the population adds to their acceptance (n,)."""
+    """Proposals (n, d), and what the density of the population adds to their acceptance (n,).
+
+    In the principal directions of the other half, a few or all of them at a time: a random walk as long as
+    the half is wide, or a step that leans towards the population and keeps its density (Neal 1999). What the
+    samples do not inform is so drawn afresh, what they do moves on its own scale (Cui, Law & Marzouk 2016).
+    Two in ten step along the difference of two draws of the other half (ter Braak 2006).
+    """
     count, size = own.shape
+    values, vectors = np.linalg.eigh(np.cov(other, rowvar=False).reshape(size, size))
+    width, open_ = np.sqrt(np.maximum(values, 1e-6)), values > OPEN
+    open_[-1] = True
+    at = own @ vectors
+    kind = rng.choice(3, size=count, p=(0.5, 0.3, 0.2))
+    share = rng.choice([2.0 / size, 6.0 / size, 1.0], size=(count, 1), p=(0.4, 0.3, 0.3))
+    chosen = rng.random(own.shape) < share
+    chosen[np.arange(count), rng.integers(size, size=count)] = True
+    normal = rng.standard_normal(own.shape)
+    length = 2.38 / np.sqrt(chosen.sum(axis=1, keepdims=True)) * rng.choice([0.3, 1.0], size=(count, 1))
+    walked = at + length * width * normal * chosen
+    lean = rng.choice([0.3, 1.0], size=(count, 1))
+    leant = np.where(chosen & open_, np.sqrt(1.0 - lean**2) * at + lean * normal, at)
     first = rng.integers(len(other), size=count)
     second = (first + rng.integers(1, len(other), size=count)) % len(other)
-    length = 2.38 / np.sqrt(2.0 * size) * rng.choice([0.3, 1.0], size=(count, 1))
-    along = own + length * (other[first] - other[second]) + 1e-4 * rng.standard_normal(own.shape)
-    lean = rng.choice([0.1, 0.3, 0.7], size=(count, 1))
-    towards = np.sqrt(1.0 - lean**2) * own + lean * rng.standard_normal(own.shape)
-    steered = rng.random(count) < 0.6
-    log_prior = 0.5 * ((own**2).sum(axis=1) - (along**2).sum(axis=1))
-    return np.where(steered[:, None], along, towards), np.where(steered, log_prior, 0.0)
+    along = 2.38 / np.sqrt(2.0 * size) * rng.choice([0.3, 1.0], size=(count, 1))
+    crossed = at + along * ((other[first] - other[second]) @ vectors) + 1e-4 * normal
+    there = np.where((kind == 0)[:, None], walked, np.where((kind == 1)[:, None], leant, crossed))
+    log_prior = 0.5 * ((at**2).sum(axis=1) - (there**2).sum(axis=1))
+    return there @ vectors.T, np.where(kind == 1, 0.0, log_prior)
