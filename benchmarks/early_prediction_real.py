@@ -1,4 +1,4 @@
-"""Early prediction on real patients (Fandrei 2024): month-3 response and PFS from days 0 to 14, each left out.
+"""Early prediction on real patients (Fandrei 2024): month-3 response and PFS from 14 days, each left out.
 
 CARTSIM_REAL_DATA=... python -m benchmarks.early_prediction_real --ciltacel FIT --idecel FIT
 
