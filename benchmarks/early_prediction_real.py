@@ -10,13 +10,14 @@ fits saw no M-protein and no outcome. Whether tocilizumab was given is known, it
 logistic regression on log AUC0-14 of the transgene are those of all other patients with a known outcome, both
 products together. Censored Brier at day 180: few are followed longer. Intervals resample patients.
 
-Read with care: this is NOT a test on new data. The model's parameters were calibrated on medians of this very
-release, and soluble BCMA was made a decoy in the model because baseline soluble BCMA and response went together
-in its ide-cel patients (design notes of the model: Spearman -0.63). The outcomes scored here so helped to shape
-the model; leaving a patient out of the fit does not undo that. Two rows show how much hangs on it: cartsim
-without any soluble BCMA sample (the decoy stays in the model), and a regression on log baseline soluble BCMA.
-Patients who are not reliably left out are in. Month-3 response is reported for few who progressed before it,
-which flatters any prediction: counted as no response they are the second row. Later samples are not scored.
+Read with care: this is NOT a test on new data. The model's parameters were calibrated on medians of this
+very release, and soluble BCMA was made a decoy in the model because baseline soluble BCMA and response went
+together in its ide-cel patients (design notes of the model: Spearman -0.63). The outcomes scored here so
+helped to shape the model; leaving a patient out of the fit does not undo that. Two rows show how much hangs
+on it: cartsim without any soluble BCMA sample (the decoy stays in the model), and a regression on log
+baseline soluble BCMA. Patients who are not reliably left out are in. Month-3 response is reported for few
+who progressed before it, which flatters any prediction: counted as no response they are the second row.
+Later samples are not scored.
 """
 
 from __future__ import annotations
