@@ -15,13 +15,17 @@ TIMES = 2_000  # resamples of the patients
 
 
 def logistic(x: np.ndarray, happened: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Probabilities at `new` of a logistic regression on x (statsmodels GLM); the share if all are alike."""
+    """Probabilities at `new` of a logistic regression on x, (n,) or (n, k), by statsmodels' GLM.
+
+    Where all outcomes are alike it is their share.
+    """
     import statsmodels.api as sm
 
     happened = np.asarray(happened, float)
     if happened.min() == happened.max():
         return np.full(len(new), happened.mean())
-    centre, scale = x.mean(), x.std() or 1.0
+    x, new = (np.asarray(part, float).reshape(len(part), -1) for part in (x, new))
+    centre, scale = x.mean(axis=0), np.where(x.std(axis=0) > 0.0, x.std(axis=0), 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # perfect separation in a small part is an answer here
         found = sm.GLM(happened, sm.add_constant((x - centre) / scale), family=sm.families.Binomial()).fit()
