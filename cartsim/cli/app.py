@@ -14,6 +14,7 @@ from cartsim.cli.diagnose import diagnose
 from cartsim.cli.fit import fit
 from cartsim.cli.models import models
 from cartsim.cli.nca import nca
+from cartsim.cli.predict import predict
 from cartsim.cli.recipe import recipe
 from cartsim.cli.sbc import sbc
 from cartsim.cli.simulate import simulate
@@ -24,7 +25,7 @@ from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
 VERBS = (
-    fit, diagnose, vpc, sbc, check, nca, simulate, trial, models, check_models, recipe, warmup, bench,
+    fit, diagnose, vpc, sbc, check, nca, simulate, trial, predict, models, check_models, recipe, warmup, bench,
 )  # fmt: skip
 EXIT_CODES = {
     0: "done, every gate passed",

@@ -127,10 +127,23 @@ class Followed:
 
 def followed(population: TrialPopulation, begin: int, end: int, method: Method, threads: int) -> Followed:
     """Patients begin .. end - 1; their random numbers are their own, whoever else is asked for."""
-    seen, treated = population.products.observation, population.treated(begin, end)
+    luck = population.uniform(OUTCOME_STREAM, begin, end, luck_columns(population))
+    return followed_with(population, population.treated(begin, end), luck, method=method, threads=threads)
+
+
+def luck_columns(population: TrialPopulation) -> int:
+    """How many random numbers the outcomes of one patient take."""
+    seen = population.products.observation
+    return 3 + 2 * len(seen.response_days) + 2 * len(population.product.sample_days)
+
+
+def followed_with(
+    population: TrialPopulation, treated: Treated, luck: Array, *, method: Method, threads: int = 1
+) -> Followed:
+    """Treated patients (n) with their luck, float64 (n, `luck_columns`) in [0, 1)."""
+    seen = population.products.observation
     curves, firings = curves_at(population, treated, grid(population), method=method, threads=threads)
-    visits, samples = len(seen.response_days), len(population.product.sample_days)
-    luck = population.uniform(OUTCOME_STREAM, begin, end, 3 + 2 * visits + 2 * samples)
+    visits = len(seen.response_days)
     noise = _normal(luck[:, 3:])
     crs = _crs(population, curves, luck[:, 0])
     death_day = _death(curves, seen, crs, luck[:, 1], luck[:, 2])

@@ -86,12 +86,18 @@ class VirtualPatients:
 
     def block(self, number: int) -> np.ndarray:
         """All rows of one block, float64 (BLOCK, P)."""
-        model = self.model
         rng = np.random.default_rng([self.seed, number])
-        scores = rng.standard_normal((BLOCK, len(model.parameters)))
+        scores = rng.standard_normal((BLOCK, len(self.model.parameters)))
         shared = rng.standard_normal((BLOCK, len(self.factors)))
         chosen = rng.random((BLOCK, len(self.subgroups)))
-        order = list(self.factors)
+        return self.placed(scores, shared, chosen)
+
+    def placed(self, scores: np.ndarray, shared: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Rows (n, P) of the patients with these random numbers.
+
+        `scores` (n, P) and `shared` (n, factors) are standard normal, `chosen` (n, subgroups) in [0, 1).
+        """
+        model, scores, order = self.model, scores.copy(), list(self.factors)
         for name, own in self.loadings_by_name().items():
             k = model.index(name)
             common = sum(value * shared[:, order.index(factor)] for factor, value in own.items())

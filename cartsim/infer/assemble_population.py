@@ -37,6 +37,7 @@ def make_population(
     rules: Mapping[str, Sequence[Rule]] | None = None,
     method: Method | None = None,
     threads: int = 1,
+    fewest: int = 2,
 ) -> Population:
     """One problem for all subjects of the data.
 
@@ -50,6 +51,7 @@ def make_population(
     covariates, scales, correlation : see `infer.hierarchy`
     inputs : input of the model -> measured output that drives it and is not fitted (`infer.driven`)
     rules : subject -> rules by which it is given drugs whose day the data do not tell
+    fewest : patients that the data must have; a population is not learnt from one, but may be asked about one
 
     Raises
     ------
@@ -72,7 +74,9 @@ def make_population(
             value=", ".join(dataset.outputs),
             limit=", ".join(errors),
         )
-    if correlation is not None and len(dataset.subjects) < LKJ_PATIENTS:
+    if len(dataset.subjects) < fewest:
+        raise FitError("a population of one", value=dataset.subjects[0], remedy="fit this patient alone")
+    if correlation is not None and len(dataset.subjects) < LKJ_PATIENTS and fewest > 1:
         raise FitError(
             "a full covariance between parameters needs more patients",
             value=len(dataset.subjects),

@@ -139,7 +139,7 @@ def design_matrix(
             )
         parameter_of[m] = names.index(effect.parameter)
         design[:, m] = _column(effect, values, subjects)
-        if np.ptp(design[:, m]) == 0.0:
+        if len(subjects) > 1 and np.ptp(design[:, m]) == 0.0:
             raise FitError(f"{effect.name}: the covariate is the same in all patients", value=design[0, m])
     return design, parameter_of
 

@@ -107,8 +107,6 @@ class Population:
             raise FitError("no parameter varies between patients", remedy="fit the patients one by one")
         if self.subject in self.subjects:
             raise FitError("a patient has the name that stands for all", value=self.subject, remedy="rename")
-        if len(self.subjects) < 2:
-            raise FitError("a population of one", value=self.subjects[0], remedy="fit this patient alone")
         _ = self.observed, self.design  # checks that raise
 
     @property

@@ -38,6 +38,7 @@ class TrialContents:
     sections: Sequence[TrialSection]
     plates: Sequence[Plate]
     run: Mapping[str, str]
+    banner: str = BANNER
 
 
 def write_trial_page(folder: Path, contents: TrialContents) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ def render_trial(contents: TrialContents, figures: Sequence[Printed]) -> str:
         .get_template("trial.html")
         .render(
             title=contents.title,
-            banner=BANNER,
+            banner=contents.banner,
             paragraphs=contents.paragraphs,
             sections=sections,
             run=list(contents.run.items()),

@@ -178,12 +178,15 @@ def _origin(run: Path, named: Path | None) -> Path:
     return folder
 
 
-def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset) -> None:
-    """Raise CartsimError where the fit folder is not what the result was made from."""
+def check_same(record: Mapping[str, Any], plan: Plan, dataset: Dataset | None) -> None:
+    """Raise CartsimError where the fit folder is not what the result was made from.
+
+    Without a dataset the data are not compared: they are those of the fit, and may not be at hand.
+    """
     digest = plan.loaded_model.digest
     now = {
         "model": digest() if callable(digest) else digest,
-        "data": dataset.sha256,
+        "data": record["data"]["sha256"] if dataset is None else dataset.sha256,
         "priors": {name: prior.to_mapping() for name, prior in plan.priors.items()},
         "error model": {name: error.to_mapping() for name, error in plan.errors.items()},
         "fixed values": dict(plan.fixed),

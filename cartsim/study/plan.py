@@ -83,8 +83,11 @@ class Plan:
         )
         return problem
 
-    def population_problem(self, dataset: Dataset, *, threads: int = 1) -> Population:
-        """The fitting problem of all patients with a sample, where the plan has a `population`."""
+    def population_problem(self, dataset: Dataset, *, threads: int = 1, fewest: int = 2) -> Population:
+        """The fitting problem of all patients with a sample, where the plan has a `population`.
+
+        `fewest` as in `infer.assemble_population.make_population`.
+        """
         if self.population is None:
             raise FitError("this fit takes its patients one by one", remedy="give it a [population] table")
         subjects, _ = self.subjects(dataset)
@@ -98,6 +101,7 @@ class Plan:
             rules=rules_by_subject(self.rules, dataset),
             method=self.method,
             threads=threads,
+            fewest=fewest,
         )
 
     def free(self, dataset: Dataset) -> tuple[FreeParameter, ...]:
