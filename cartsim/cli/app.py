@@ -25,7 +25,8 @@ from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
 VERBS = (
-    fit, diagnose, vpc, sbc, check, nca, simulate, trial, predict, models, check_models, recipe, warmup, bench,
+    fit, diagnose, vpc, sbc, check, nca, simulate, trial, predict,
+    models, check_models, recipe, warmup, bench,
 )  # fmt: skip
 EXIT_CODES = {
     0: "done, every gate passed",

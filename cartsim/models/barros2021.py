@@ -1,9 +1,9 @@
 """CAR-T cells against two tumour lines in mice: effector and memory cells, tumour (Barros 2021, CARTmath).
 
-Tumour cells turn memory cells back into effectors and inhibit effectors; what falls below 1e-6 cells has died
-out. Scenarios: HDLM-2 with CAR-T 123 (2e6 cells on day 42, dose chosen by survival), RAJI with CAR-T 19
-(1e7 cells on day 7; stiff, about 1e5 a day), RAJI-IDO whose tumour inhibits more, and RAJI-IDO-1MT with the
-inhibitor of IDO. doi:10.3390/cancers13122941.
+Tumour cells turn memory cells back into effectors and inhibit effectors; effectors and tumour that fall below
+1e-6 cells have died out. Scenarios: HDLM-2 with CAR-T 123 (2e6 cells, day 42), RAJI with CAR-T 19 (1e7 cells,
+day 7; stiff, about 1e5 a day), RAJI-IDO whose tumour inhibits more, and RAJI-IDO-1MT with the inhibitor of
+IDO. doi:10.3390/cancers13122941.
 
 The paper asks for rho - epsilon < phi < rho. Its SBML file infuses HDLM-2 mice on day 45, the paper on day
 42, as here. A rechallenge is a dose into `tumor`.
@@ -22,7 +22,7 @@ DIED_OUT = 1e-6  # cells; the paper's rule
 
 STATES = (
     State("effector", "cells", "effector CAR-T cells", extinct_below=DIED_OUT),
-    State("memory", "cells", "memory CAR-T cells", extinct_below=DIED_OUT),
+    State("memory", "cells", "memory CAR-T cells"),  # no end of its own: effectors above theirs feed it
     State("tumor", "cells", "tumour cells", extinct_below=DIED_OUT),
 )
 PARAMETERS = (

@@ -7,8 +7,7 @@ SciPy solves the models' plain equations in the fast suite; the same lines go th
 import csv
 import re
 from collections.abc import Callable
-from functools import cache, partial
-from itertools import pairwise
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,7 @@ from scipy.integrate import solve_ivp
 
 from cartsim.endpoints.extinction import BirthDeath
 from cartsim.models import load_model
-from cartsim.simulate import simulate
-from cartsim.spec.check import plain_function, starts
-from cartsim.spec.model import Model
-from cartsim.spec.terms import NEVER
+from tests.models import two_solvers
 
 FILE = Path(__file__).resolve().parents[1] / "reference" / "mechanistic.csv"
 ROWS = list(csv.DictReader(FILE.read_text(encoding="utf-8").splitlines()))
@@ -34,37 +30,13 @@ Outputs = dict[str, np.ndarray]
 
 @cache
 def by_scipy(name: str, scenario: str | None, parameters: tuple[tuple[str, float], ...] = ()) -> Outputs:
-    """The published scenario on the model's grid by LSODA, started afresh at every dose and switch."""
-    model, times = load_model(name), GRIDS[name]
-    p = model.vector(scenario=scenario, **dict(parameters))
-    course = model.course(scenario)
-    days = np.array(course.days if course and course.amount else [])
-    switches = plain_function(model.traced.switches)(parameter=p) if model.traced.switches else []
-    stops = np.unique([0.0, *days, *(s for s in switches if 0.0 < s < NEVER), times[-1]])
-    y, pieces = starts(model, p), []
-    for first, last in pairwise(stops):
-        for state, share in model.infused.items():
-            y[model.state_names.index(state)] += course.amount * share if first in days else 0.0
-        inside = times[(times >= first) & (times < last)]
-        # at a switch the equations are those just after it
-        rates = partial(_rates, model, p, np.nextafter(first, np.inf))
-        solved = solve_ivp(rates, (first, last), y, "LSODA", np.append(inside, last), rtol=1e-9, atol=1e-12)
-        assert solved.success
-        pieces.append(solved.y[:, :-1] if last < times[-1] else solved.y)
-        y = solved.y[:, -1].copy()
-    states = np.concatenate(pieces, axis=1)
-    seen = model.observe(times, model.state_vector(*states), model.parameter_vector(*p))
-    return {output: np.broadcast_to(value, times.shape) for output, value in seen.items()}
-
-
-def _rates(model: Model, p: np.ndarray, earliest: float, t: float, y: np.ndarray) -> list[float]:
-    return model.derivatives(max(t, earliest), y, p)
+    """The published scenario on the model's grid by LSODA."""
+    return vars(two_solvers.by_scipy(name, GRIDS[name], scenario, **dict(parameters)))
 
 
 @cache
 def by_kernels(name: str, scenario: str | None, parameters: tuple[tuple[str, float], ...] = ()) -> Outputs:
-    run = simulate(name, times=GRIDS[name], scenario=scenario, parameters=dict(parameters), threads=1)
-    return {output: run.output(output)[0] for output in run.output_names}
+    return vars(two_solvers.by_kernels(name, GRIDS[name], scenario, **dict(parameters)))
 
 
 SOLVERS = [pytest.param(by_scipy, id="SciPy"), pytest.param(by_kernels, id="kernels", marks=pytest.mark.slow)]
