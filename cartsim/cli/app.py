@@ -12,7 +12,9 @@ from cartsim.cli.check import check
 from cartsim.cli.check_models import check_models
 from cartsim.cli.cohort import cohort
 from cartsim.cli.diagnose import diagnose
+from cartsim.cli.export import export
 from cartsim.cli.fit import fit
+from cartsim.cli.import_sbml import import_sbml
 from cartsim.cli.models import models
 from cartsim.cli.nca import nca
 from cartsim.cli.predict import predict
@@ -27,7 +29,7 @@ from cartsim.version import __version__
 
 VERBS = (
     fit, diagnose, vpc, sbc, check, nca, simulate, trial, cohort, predict,
-    models, check_models, recipe, warmup, bench,
+    models, check_models, export, recipe, warmup, bench,
 )  # fmt: skip
 EXIT_CODES = {
     0: "done, every gate passed",
@@ -47,6 +49,7 @@ app = typer.Typer(
 )
 for verb in VERBS:
     app.command()(verb)
+app.command("import")(import_sbml)  # no function may be called import
 
 
 def show_version(asked: bool) -> None:

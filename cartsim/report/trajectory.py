@@ -22,7 +22,14 @@ SPAN = 100.0  # highest over lowest value from which an axis is logarithmic
 
 
 @drawn
-def trajectory(table: DataFrame, *, units: Mapping[str, str] | None = None, title: str = "") -> Figure:
+def trajectory(
+    table: DataFrame,
+    *,
+    units: Mapping[str, str] | None = None,
+    title: str = "",
+    clock: str = "",
+    depth: float = DECADES,
+) -> Figure:
     """Draw every output column of a simulated table against time.
 
     Parameters
@@ -33,6 +40,10 @@ def trajectory(table: DataFrame, *, units: Mapping[str, str] | None = None, titl
     units : mapping output -> unit, optional
         Which columns are outputs, too; every other numeric column if absent.
     title : str
+    clock : str
+        What the time axis counts where that is not days after an infusion; it is then linear throughout.
+    depth : float
+        Most decades shown below the highest value.
     """
     if "subject" not in table.columns:
         table = table.assign(subject="")
@@ -50,10 +61,15 @@ def trajectory(table: DataFrame, *, units: Mapping[str, str] | None = None, titl
         if index >= len(outputs):
             axes.set_visible(False)
             continue
-        _panel(axes, table, outputs[index], subjects)
-        split_days(axes, end, label=index // columns == rows - 1)
+        _panel(axes, table, outputs[index], subjects, depth)
+        lowest = index // columns == rows - 1
+        if clock:
+            axes.set_xlim(-0.015 * end, 1.02 * end)
+            axes.set_xlabel(clock if lowest else "")
+        else:
+            split_days(axes, end, label=lowest)
         axes.set_ylabel(labelled(outputs[index], (units or {}).get(outputs[index])))
-    keys = list(compressed_key(end))
+    keys = [] if clock else list(compressed_key(end))
     if 1 < len(subjects) <= len(CYCLE):
         keys = [
             *(Line2D([], [], color=colour(k, len(subjects)), label=name) for k, name in enumerate(subjects)),
@@ -65,7 +81,7 @@ def trajectory(table: DataFrame, *, units: Mapping[str, str] | None = None, titl
     return figure
 
 
-def _panel(axes: Axes, table: DataFrame, output: str, subjects: list[str]) -> None:
+def _panel(axes: Axes, table: DataFrame, output: str, subjects: list[str], depth: float) -> None:
     names = table["subject"].astype(str)
     crowd = len(subjects) > len(CYCLE)
     for index, subject in enumerate(subjects):
@@ -81,7 +97,7 @@ def _panel(axes: Axes, table: DataFrame, output: str, subjects: list[str]) -> No
     positive = values[values > 0]
     if len(positive) and (values >= 0).all() and positive.max() > SPAN * positive.min():
         axes.set_yscale("log")
-        floor = max(positive.min(), positive.max() * 10.0**-DECADES)
+        floor = max(positive.min(), positive.max() * 10.0**-depth)
         axes.set_ylim(10.0 ** np.floor(np.log10(floor)), positive.max() * 2.0)
         decades(axes.yaxis)
     else:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_LINES = 6  # scenarios in one figure; a model with more shows its default patient
 POINTS = 600
+DEPTH = 14.0  # decades below the highest value: tumours come back from single cells
+YEAR = 365.0
 
 
 def published_courses(model: Model) -> pd.DataFrame:
@@ -52,7 +54,10 @@ def draw_published(model: Model, path: Path) -> None:
 
     units = {output.name: output.unit for output in model.outputs}
     title = f"{model.name}: {model.source.citation}"
-    trajectory(published_courses(model), units=units, title=title).savefig(path)
+    first = [course.days[0] for course in (model.course(), *model.courses.values()) if course]
+    clock = "" if first and max(first) == 0.0 and model.horizon <= YEAR else "Day"
+    courses = published_courses(model)
+    trajectory(courses, units=units, title=title, clock=clock, depth=DEPTH).savefig(path)
 
 
 def gallery_page(figures: str) -> str:
