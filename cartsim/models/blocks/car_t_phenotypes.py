@@ -7,6 +7,8 @@ divide only after a delay (priming), the lag of a product rich in memory cells. 
 project's hypothesis, off by default.
 """
 
+from types import SimpleNamespace
+
 from cartsim.models.blocks.declare import by_hand, fixed, varies
 from cartsim.spec.model import Source, State, assumed
 from cartsim.spec.terms import hill, log, maximum
@@ -106,40 +108,60 @@ def initial(p):
     return dict(lymphocytes=p.lymphocytes_start, treg=p.treg_start)
 
 
+def rates(y, p, *, burden, antigen_access):
+    """What happens to one cell of each phenotype, 1/day: divisions, deaths, changes of phenotype."""
+    antigen = hill(burden, p.antigen_half)
+    window = maximum(1.0 - y.lymphocytes, 0.0)
+    room = p.crowding / (p.crowding + counts(y, p))
+    drive = antigen * antigen_access * (p.il15_independent + (1.0 - p.il15_independent) * window)
+    return dict(
+        memory_division=p.il15_memory * window * room,
+        memory_death=p.memory_death,
+        memory_activation=p.memory_activation * antigen,
+        priming=p.priming,
+        effector_1_division=p.division * drive * room * treg_brake(y, p),
+        differentiation=p.differentiation,
+        effector_2_division=p.il15_effector * window * room * treg_brake(y, p),
+        effector_2_death=p.effector_death * (1.0 + p.withdrawal * (1.0 - antigen)),
+        exhaustion=p.exhaustion * p.exhaustion_rate * hill(burden, p.exhaustion_half),
+        memory_return=p.memory_return * (1.0 - antigen),
+        exhausted_death=p.exhausted_death,
+    )
+
+
+def engrafting(y, p):
+    """Infused cells that engraft, cells/uL/day; a share `memory_share` of them as memory cells."""
+    return p.engraftment * p.infused_loss * y.infused / p.blood_volume
+
+
 def rhs(y, p, *, burden, antigen_access, refractory):
     """Derivatives of this part.
 
     `burden` BCMA-positive myeloma cells; `antigen_access` 0 to 1, what soluble antigen leaves of division;
     `refractory` share of macrophages, whose silence ends secretion by fresh effectors.
     """
-    antigen = hill(burden, p.antigen_half)
-    window = maximum(1.0 - y.lymphocytes, 0.0)
-    total = counts(y, p)
-    room = p.crowding / (p.crowding + total)
-    drive = antigen * antigen_access * (p.il15_independent + (1.0 - p.il15_independent) * window)
-    dividing = p.division * drive * room * treg_brake(y, p)
-    engrafting = p.engraftment * p.infused_loss * y.infused / p.blood_volume
-    activated = p.memory_activation * antigen * y.memory
-    starting = (1.0 - p.memory_share) * engrafting + 2.0 * p.priming * y.primed
-    exhausting = p.exhaustion * p.exhaustion_rate * hill(burden, p.exhaustion_half) * y.effector_2
-    returning = p.memory_return * (1.0 - antigen) * y.effector_2
-    surviving = p.il15_effector * window * room * treg_brake(y, p)
-    capacity = p.treg_capacity * (1.0 + p.treg_stimulus * hill(total, p.treg_half))
+    rate = SimpleNamespace(**rates(y, p, burden=burden, antigen_access=antigen_access))
+    arriving = engrafting(y, p)
+    activated = rate.memory_activation * y.memory
+    starting = (1.0 - p.memory_share) * arriving + 2.0 * p.priming * y.primed
+    exhausting = rate.exhaustion * y.effector_2
+    returning = rate.memory_return * y.effector_2
+    capacity = p.treg_capacity * (1.0 + p.treg_stimulus * hill(counts(y, p), p.treg_half))
     killed = p.lymphodepletion_effect * y.lymphodepletion
     return dict(
         infused=-p.infused_loss * y.infused,
-        memory=p.memory_share * engrafting
-        + (p.il15_memory * window * room - p.memory_death) * y.memory
+        memory=p.memory_share * arriving
+        + (rate.memory_division - p.memory_death) * y.memory
         + returning
         - activated,
         primed=activated - p.priming * y.primed,
-        effector_1=starting + (dividing - p.differentiation) * y.effector_1,
+        effector_1=starting + (rate.effector_1_division - p.differentiation) * y.effector_1,
         effector_2=p.differentiation * y.effector_1
-        + (surviving - p.effector_death * (1.0 + p.withdrawal * (1.0 - antigen))) * y.effector_2
+        + (rate.effector_2_division - rate.effector_2_death) * y.effector_2
         - exhausting
         - returning,
         exhausted=exhausting - p.exhausted_death * y.exhausted,
-        fresh=starting + (dividing - p.differentiation - p.tolerance * refractory) * y.fresh,
+        fresh=starting + (rate.effector_1_division - p.differentiation - p.tolerance * refractory) * y.fresh,
         # Gompertz recovery (Kimmel 2021); the floor keeps the logarithm finite under chemotherapy.
         lymphocytes=-(p.lymphocyte_recovery * log(maximum(y.lymphocytes, 1e-6)) + killed) * y.lymphocytes,
         lymphodepletion=-p.lymphodepletion_loss * y.lymphodepletion,

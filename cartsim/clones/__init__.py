@@ -1,0 +1,1 @@
+"""Clones: from a polyclonal product to the few that persist. Our own model; no publication has one."""

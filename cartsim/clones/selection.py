@@ -1,0 +1,101 @@
+"""How strong is selection between clones? The spread of fitness from summaries of diversity over time.
+
+The likelihood of clone counts has no closed form. Courses are simulated for spreads drawn from a uniform
+prior; at every spread of a grid the summaries are taken as normal, with mean by local regression and a local
+covariance (a synthetic likelihood, Wood 2010, Nature 466:1102, smoothed over the parameter). One parameter is
+integrated on the grid instead of sampled. The neutral model is the grid's first point, spread 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cartsim.clones.diversity import sequenced, shannon, top_share
+from cartsim.clones.succession import Succession
+from cartsim.errors import FitError
+
+Array = NDArray[np.float64]
+GRID = 241
+ENOUGH = 100  # simulated courses
+
+
+@dataclass(frozen=True)
+class SpreadPosterior:
+    """Posterior of the spread on a grid: `spread` (G,), `density` (G,) with area 1; evidence for selection.
+
+    `log_bayes_factor`: marginal likelihood of spreads above 0 (by the prior) over that of spread 0, ln.
+    """
+
+    spread: Array
+    density: Array
+    log_bayes_factor: float
+
+    def quantile(self, q: float) -> float:
+        """Of the posterior."""
+        steps = np.diff(self.spread) * 0.5 * (self.density[1:] + self.density[:-1])
+        below = np.append(0.0, np.cumsum(steps))
+        return float(np.interp(q, below / below[-1], self.spread))
+
+
+def diversity_summary(course: Succession, depth: int, rng: np.random.Generator) -> Array:
+    """Shannon entropy and the logit of the ten largest clones' share at every day, as sequenced; (2 D,)."""
+    found = []
+    for k in range(len(course.days)):
+        sample = sequenced(course.cells[k].sum(axis=0), depth, rng)
+        top = np.clip(top_share(sample), 0.5 / depth, 1.0 - 0.5 / depth)
+        found += [shannon(sample), np.log(top / (1.0 - top))]
+    return np.array(found)
+
+
+class SpreadInference:
+    """Reads a spread off summaries, from simulated courses of known spread.
+
+    Parameters
+    ----------
+    spreads : float64 (K,), drawn uniformly from 0 to `most`
+    summaries : float64 (K, S), of the courses with these spreads
+    most : end of the uniform prior
+    width : of the local regression, as a share of `most`
+    """
+
+    def __init__(self, spreads: Array, summaries: Array, *, most: float, width: float = 0.06) -> None:
+        if len(spreads) < ENOUGH or len(spreads) != len(summaries):
+            raise FitError(
+                "too few simulated courses", value=len(spreads), limit=f">= {ENOUGH}, one summary each"
+            )
+        self.grid = np.linspace(0.0, most, GRID)
+        self.means = np.empty((GRID, summaries.shape[1]))
+        self.factors, self.log_dets = [], np.empty(GRID)
+        for g, at in enumerate(self.grid):
+            off = (spreads - at) / (width * most)
+            weight = np.exp(-0.5 * off**2)
+            design = np.column_stack([np.ones_like(off), off, off**2])
+            root = np.sqrt(weight)[:, None]
+            slopes = np.linalg.lstsq(root * design, root * summaries, rcond=None)[0]
+            rest = summaries - design @ slopes
+            total = weight.sum()
+            lost = total - 3.0 * (weight**2).sum() / total  # three coefficients of the local regression
+            covariance = (weight[:, None] * rest).T @ rest / lost
+            covariance += 1e-9 * np.trace(covariance) * np.eye(len(covariance))
+            self.means[g] = slopes[0]
+            self.factors.append(np.linalg.cholesky(covariance))
+            self.log_dets[g] = 2.0 * np.log(np.diag(self.factors[-1])).sum()
+
+    def log_likelihood(self, summary: Array) -> Array:
+        """Of one patient's summary at every spread of the grid, (G,), up to a constant."""
+        found = np.empty(GRID)
+        for g, factor in enumerate(self.factors):
+            white = np.linalg.solve(factor, summary - self.means[g])
+            found[g] = -0.5 * (white @ white + self.log_dets[g])
+        return found
+
+    def posterior(self, *summaries: Array) -> SpreadPosterior:
+        """Of the spread that one patient, or several with a common one, have."""
+        log = np.sum([self.log_likelihood(summary) for summary in summaries], axis=0)
+        density = np.exp(log - log.max())
+        area = np.trapezoid(density, self.grid)
+        evidence = np.log(area / self.grid[-1]) + log.max()
+        return SpreadPosterior(self.grid, density / area, float(evidence - log[0]))

@@ -1,0 +1,137 @@
+"""Clones along a patient's course: neutral sums, chance against closed forms, selection, refusals."""
+
+import numpy as np
+import pytest
+
+from cartsim.clones.course import PHENOTYPES, RATES, RateCourse, rate_course
+from cartsim.clones.diversity import shannon, top_share
+from cartsim.clones.selection import SpreadInference
+from cartsim.clones.succession import Fitness, product_shares, succession
+from cartsim.errors import FitError, ModelError
+
+CLONES = 300
+
+
+@pytest.fixture(scope="module")
+def course():
+    return rate_course(scenario="slow", until=60.0)
+
+
+def one_phenotype(division, death, days, totals) -> RateCourse:
+    """Memory cells alone, with constant rates; a thousand cells of them arrive in the first step."""
+    rates = np.zeros((len(days) - 1, len(RATES)))
+    rates[:, RATES.index("memory_division")] = division
+    rates[:, RATES.index("memory_death")] = death
+    arriving = np.zeros((len(days) - 1, 2))
+    arriving[0, 0] = totals[1]
+    cells = np.zeros((len(days), len(PHENOTYPES)))
+    cells[:, 0] = totals
+    return RateCourse(days, rates, arriving, cells)
+
+
+def test_neutral_clones_add_up_to_the_course_and_keep_their_shares(course):
+    rng = np.random.default_rng(1)
+    shares = product_shares(CLONES, rng)
+    found = succession(course, shares, np.ones((4, CLONES)), np.array([7.0, 28.0, 60.0]), rng=None)
+    places = [int(np.abs(course.days - day).argmin()) for day in found.days]
+    np.testing.assert_allclose(found.cells.sum(axis=2), course.totals[places], rtol=1e-8)
+    for day in found.days:
+        counts = found.counts(day)
+        np.testing.assert_allclose(counts / counts.sum(), shares, rtol=1e-8)
+
+
+def test_the_course_is_the_patients_own(course):
+    assert course.totals.shape[1] == len(PHENOTYPES)
+    peak = course.totals.sum(axis=1).argmax()
+    assert 8.0 < course.days[peak] < 20.0, "the slow product peaks in the second week"
+    # the model's own dose, of which the scenario engrafts 0.12 %
+    assert course.arriving.sum() == pytest.approx(0.0012 * 450e6, rel=1e-6)
+
+
+def test_selection_changes_shares_but_not_the_sum(course):
+    rng = np.random.default_rng(2)
+    shares = product_shares(CLONES, rng)
+    found = succession(course, shares, Fitness(division=0.2).draw(CLONES, rng), np.array([28.0]), rng=None)
+    place = int(np.abs(course.days - 28.0).argmin())
+    np.testing.assert_allclose(found.cells[0].sum(axis=1), course.totals[place], rtol=1e-8)
+    assert shannon(found.counts(28.0)) < shannon(shares) - 1.0
+
+
+def test_the_fitter_of_two_clones_grows_by_its_advantage():
+    """Two clones, equal at first, division 1 and 1.1 times a rate: their ratio grows as exp(0.1 rate t)."""
+    days = np.linspace(0.0, 5.0, 2001)
+    totals = np.full(len(days), 1e9)
+    course = one_phenotype(0.5, 0.5, days, totals)
+    factors = np.ones((4, 2))
+    factors[1] = 1.0, 1.1
+    found = succession(course, np.array([0.5, 0.5]), factors, np.array([5.0]), rng=None)
+    ratio = found.cells[0, 0, 1] / found.cells[0, 0, 0]
+    # relative factors: the mean of both divides at 0.5 a day, so the difference is 0.05 over the mean factor
+    assert np.log(ratio) == pytest.approx(0.05 * 5.0 / 1.055, rel=0.02)
+
+
+def test_chance_is_that_of_a_birth_and_death_process():
+    """Single cells with birth and death: extinct by t with the textbook probability, mean as expected."""
+    birth, death, t = 0.3, 0.4, 4.0
+    days = np.linspace(0.0, t, 401)
+    clones = 4000
+    mean = np.exp((birth - death) * (days - days[1]))
+    course = one_phenotype(birth, death, days, clones * mean)
+    rng = np.random.default_rng(3)
+    shares = np.full(clones, 1.0 / clones)
+    found = succession(course, shares, np.ones((4, clones)), np.array([t]), rng=rng, small=1e9)
+    counts, lasted = found.counts(t), t - days[1]
+    grown = np.exp((birth - death) * lasted)
+    extinct = death * (1.0 - grown) / (death - birth * grown)
+    error = 4.0 * np.sqrt(extinct * (1.0 - extinct) / clones)
+    assert (counts == 0).mean() == pytest.approx(extinct, abs=error + 0.005)
+    assert counts.mean() == pytest.approx(grown, abs=0.08)
+
+
+def test_the_same_seed_gives_the_same_clones(course):
+    def followed():
+        rng = np.random.default_rng(4)
+        shares = product_shares(CLONES, rng)
+        return succession(course, shares, np.ones((4, CLONES)), np.array([60.0]), rng=rng).cells
+
+    np.testing.assert_array_equal(followed(), followed())
+
+
+def test_a_polyclonal_product_becomes_oligoclonal_by_selection_and_not_by_chance(course):
+    rng = np.random.default_rng(5)
+    clones = 1500
+    shares = product_shares(clones, rng)
+    assert shannon(shares) > 6.0
+    for factors, dominated in (
+        (np.ones((4, clones)), False),
+        (Fitness(division=0.25).draw(clones, rng), True),
+    ):
+        counts = succession(course, shares, factors, np.array([60.0]), rng=rng).counts(60.0)
+        assert (top_share(counts) > 0.5) == dominated
+
+
+def test_impossible_clones_are_refused_with_every_fault(course):
+    with pytest.raises(ModelError, match=r"add up to 1; factors must be positive.*; days must rise"):
+        succession(course, np.array([0.5, 0.4]), np.zeros((4, 2)), np.array([90.0]), rng=None)
+    with pytest.raises(ModelError, match="spread of fitness"):
+        Fitness(division=-0.1)
+    with pytest.raises(ModelError, match="no such day"):
+        succession(course, np.array([1.0]), np.ones((4, 1)), np.array([7.0]), rng=None).counts(8.0)
+
+
+def test_a_spread_is_read_off_summaries_that_are_normal_about_it():
+    """Summaries linear in the spread with known noise: the posterior is the truncated normal."""
+    rng = np.random.default_rng(6)
+    spreads = rng.uniform(0.0, 0.3, 3000)
+    summaries = np.column_stack([10.0 * spreads, -5.0 * spreads]) + 0.2 * rng.standard_normal((3000, 2))
+    inference = SpreadInference(spreads, summaries, most=0.3)
+    post = inference.posterior(np.array([1.5, -0.75]))
+    sd = 0.2 / np.sqrt(10.0**2 + 5.0**2)
+    assert post.quantile(0.5) == pytest.approx(0.15, abs=0.003)
+    assert post.quantile(0.95) - post.quantile(0.05) == pytest.approx(2 * 1.645 * sd, rel=0.15)
+    assert post.log_bayes_factor > 5.0
+    assert inference.posterior(np.array([0.0, 0.0])).log_bayes_factor < 0.0, (
+        "the neutral model needs no spread"
+    )
+    with pytest.raises(FitError, match="too few"):
+        SpreadInference(spreads[:10], summaries[:10], most=0.3)
