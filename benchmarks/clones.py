@@ -3,9 +3,9 @@
 python -m benchmarks.clones
 
 One patient of the slow product's medians. Recovery: courses of spreads drawn from the prior (uniform, 0 to
-0.3, sd of the logarithm of the division factor), clones sequenced at four days; then patients that the inference
-has not seen. Our own model, no published one has clones: this shows what diversity can tell about it, not that
-patients follow it.
+0.3, sd of the logarithm of the division factor), clones sequenced at four days; then patients that the
+inference has not seen. Our own model, no published one has clones: this shows what diversity can tell about
+it, not that patients follow it.
 """
 
 from __future__ import annotations
