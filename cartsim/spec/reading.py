@@ -41,9 +41,7 @@ def _lines(function: Callable[..., Any], clash: set[str]) -> list[str]:
         return []
     if not (tree.body and isinstance(tree.body[0], ast.FunctionDef)):
         return []
-    own = {
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and _stored(node)}
     names = _Names(clash, own)
     lines: list[str] = []
     parts: list[tuple[str, Callable[..., Any]]] = []
@@ -61,9 +59,48 @@ def _lines(function: Callable[..., Any], clash: set[str]) -> list[str]:
                 parts.append(part)
             else:
                 lines.append(f"d {name}/dt = {_text(names.visit(value))}" if name else _text(value))
+    for helper in _helpers(tree.body[0], function):
+        lines += _helper_lines(helper, clash)
     for title, part_function in parts:
         lines += ["", f"{title}:", *_lines(part_function, clash)]
     return lines
+
+
+def _helpers(body: ast.FunctionDef, function: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """The model's own functions that a function calls by name, not the terms that all models share."""
+    called = dict.fromkeys(node.func.id for node in ast.walk(body) if _calls_by_name(node))
+    found = [function.__globals__.get(name) for name in called]
+    return [f for f in found if inspect.isfunction(f) and not f.__module__.startswith("cartsim.spec")]
+
+
+def _calls_by_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+def _helper_lines(helper: Callable[..., Any], clash: set[str]) -> list[str]:
+    """`where room(y, p) = …`, its own lines before it; each of several results on a line."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(helper))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        return []
+    if not isinstance(body, ast.FunctionDef):
+        return []
+    names = _Names(clash, {n.id for n in ast.walk(body) if isinstance(n, ast.Name) and _stored(n)})
+    call = f"{body.name}({', '.join(a.arg for a in (*body.args.args, *body.args.kwonlyargs))})"
+    lines = ["", f"where {call}:"]
+    for statement in body.body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        if not isinstance(statement, ast.Return):
+            lines += [f"  {line}" for line in _text(names.visit(statement)).splitlines()]
+            continue
+        for name, value in _derivatives(statement.value):
+            lines.append(f"  {name + ' = ' if name else 'is '}{_text(names.visit(value))}")
+    return lines
+
+
+def _stored(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
 
 
 def _derivatives(value: ast.expr | None) -> list[tuple[str, ast.expr]]:
@@ -92,7 +129,7 @@ def _part(value: ast.expr, function: Callable[..., Any]) -> tuple[str, Callable[
 
 
 def _text(node: ast.AST) -> str:
-    return ast.unparse(ast.fix_missing_locations(node)).replace("**", "^")
+    return ast.unparse(ast.fix_missing_locations(node)).replace(" ** ", " ^ ")
 
 
 class _Names(ast.NodeTransformer):
