@@ -15,6 +15,7 @@ from cartsim.cohort.products import FILE as PRODUCTS_FILE
 from cartsim.cohort.trial import TrialDesign, simulate_trial
 from cartsim.cohort.trial_decision import decision_table
 from cartsim.cohort.trial_endpoints import ENDPOINTS
+from cartsim.cohort.trial_follow_up import FollowUp, as_followed, log_rank_table, survival_table
 from cartsim.cohort.trial_tables import (
     difference_table,
     endpoint_table,
@@ -32,6 +33,7 @@ from cartsim.study.trial_words import (
     readable_endpoints,
     size_sentence,
     solve_sentence,
+    survival_sentence,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class TrialResult:
     differences: pd.DataFrame
     decision: pd.DataFrame
     joint: pd.DataFrame
+    survival: pd.DataFrame
+    log_rank: pd.DataFrame
 
 
 def run_trial(
@@ -65,8 +69,9 @@ def run_trial(
 ) -> TrialResult:
     """Simulate the trial of a file and write it to `out`.
 
-    Written are outcomes.csv (the large cohort), endpoints.csv, differences.csv, decision.csv and joint.csv
-    where asked for, summary.txt, report.html with figures/, and last manifest.json. `workers` are threads;
+    Written are outcomes.csv (the large cohort), endpoints.csv, differences.csv, survival.csv; log_rank.csv,
+    decision.csv and joint.csv where there are two arms or they are asked for; summary.txt, report.html with
+    figures/, and last manifest.json. `workers` are threads;
     nothing that is written depends on them or on `chunk`.
     """
     settings, design = read_trial(path)
@@ -96,6 +101,9 @@ def _result(settings: TrialSettings, design: TrialDesign, outcomes: dict[str, pd
     rule, seen, nothing = settings.decision, settings.observed, pd.DataFrame()
     sets = [[ENDPOINTS[name] for name in names] for names in settings.joint]
     first = next(iter(outcomes.values()))
+    followed = outcomes
+    if settings.follow_up is not None:
+        followed = as_followed(design, outcomes, FollowUp(**settings.follow_up.model_dump()))
     return TrialResult(
         settings,
         design,
@@ -104,6 +112,8 @@ def _result(settings: TrialSettings, design: TrialDesign, outcomes: dict[str, pd
         difference_table(design, outcomes, chosen),
         decision_table(design, outcomes, rule_of(rule)) if rule else nothing,
         joint_table(design, first, sets, seen) if sets else nothing,
+        survival_table(design, followed),
+        log_rank_table(design, followed) if len(followed) > 1 else nothing,
     )
 
 
@@ -123,6 +133,9 @@ def summary_lines(result: TrialResult) -> list[str]:
     if len(result.differences):
         lines += ["", f"Differences from {next(iter(design.arms))!r}"]
         lines += plain_lines(readable_differences(result.differences))
+    lines += ["", survival_sentence(settings), *plain_lines(result.survival.round(3))]
+    if len(result.log_rank):
+        lines += ["", "Log-rank test at 5 % in trials of this size", *plain_lines(result.log_rank.round(3))]
     if len(result.decision):
         lines += ["", "Decision rule", *plain_lines(result.decision.round(4))]
     return lines
@@ -139,6 +152,8 @@ def _write_tables(result: TrialResult, out: Path) -> list[str]:
         "differences.csv": result.differences,
         "decision.csv": result.decision,
         "joint.csv": result.joint,
+        "survival.csv": result.survival,
+        "log_rank.csv": result.log_rank,
     }
     for name, table in tables.items():
         if len(table):

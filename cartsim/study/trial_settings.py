@@ -76,6 +76,14 @@ class DecisionSettings(Strict):
     first_stage: StageSettings | None = None
 
 
+class FollowUpSettings(Strict):
+    """What ends a patient's follow-up: dropout, and the data cut where patients enter one after another."""
+
+    dropout_per_year: Annotated[float, Field(ge=0, lt=1, strict=False)] = 0.0
+    accrual_per_month: Positive | None = None
+    data_cut_months: Positive | None = None
+
+
 def rule_of(settings: DecisionSettings) -> DecisionRule:
     """The rule that is described."""
     stage = settings.first_stage
@@ -88,7 +96,8 @@ class TrialSettings(Strict):
 
     `patients` are those of one trial in each arm, `replicates` how many such trials, `cohort` the patients of
     the large cohort. `sample_days` is the grid of all arms; by default that of the first arm's product.
-    `joint` are sets of counted endpoints whose observed counts are looked for together.
+    `follow_up` censors survival and the log-rank test, not the counted endpoints. `joint` are sets of counted
+    endpoints whose observed counts are looked for together.
     """
 
     title: Sentence
@@ -102,6 +111,7 @@ class TrialSettings(Strict):
     endpoints: Annotated[list[EndpointName], Field(min_length=1)]
     arms: Annotated[list[ArmSettings], Field(min_length=1)]
     decision: DecisionSettings | None = None
+    follow_up: FollowUpSettings | None = None
     observed: dict[EndpointName, Annotated[float, Field(ge=0, strict=False)]] = Field(default_factory=dict)
     joint: list[Annotated[list[EndpointName], Field(min_length=2)]] = Field(default_factory=list)
 
@@ -156,6 +166,7 @@ def _faults(settings: TrialSettings) -> list[tuple[str, str]]:
         )
     if rule is not None and rule.at_least > settings.patients:
         found.append(("decision.at_least", f"is {rule.at_least}, more than the {settings.patients} patients"))
+    found += _follow_up_faults(settings)
     stage = rule.first_stage if rule is not None else None
     if stage is not None and not stage.at_least <= stage.patients < settings.patients:
         text = f"needs at_least <= patients < {settings.patients}, the patients of the whole trial"
@@ -163,6 +174,22 @@ def _faults(settings: TrialSettings) -> list[tuple[str, str]]:
     for what, names in (("arms", [arm.name for arm in settings.arms]), ("endpoints", settings.endpoints)):
         found += [(what, f"{name!r} is there twice") for name, n in Counter(names).items() if n > 1]
     return found
+
+
+def _follow_up_faults(settings: TrialSettings) -> list[tuple[str, str]]:
+    given = settings.follow_up
+    if given is None:
+        return []
+    if (given.accrual_per_month is None) != (given.data_cut_months is None):
+        return [("follow_up", "accrual_per_month and data_cut_months are needed together")]
+    if (
+        given.accrual_per_month is None
+        or settings.patients <= given.accrual_per_month * given.data_cut_months
+    ):
+        return []
+    months = settings.patients / given.accrual_per_month
+    text = f"is {given.data_cut_months:g}, before the last of the patients enters (month {months:g})"
+    return [("follow_up.data_cut_months", text)]
 
 
 def _arm_faults(settings: TrialSettings, model: Model, products: Products) -> list[tuple[str, str]]:

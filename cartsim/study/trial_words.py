@@ -11,6 +11,8 @@ from cartsim.cohort.trial import TrialDesign
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cartsim.study.trial_settings import TrialSettings
+
 STAMP = "SIMULATED virtual patients. Research use only, not for clinical decisions."
 
 
@@ -70,6 +72,20 @@ def size_sentence(design: TrialDesign) -> str:
         f"{design.replicates} replicate trials of {design.patients} patients an arm; large cohort of "
         f"{design.cohort} patients an arm; the same patients in every arm."
     )
+
+
+def survival_sentence(settings: TrialSettings) -> str:
+    """How survival was followed, and that the counted endpoints were not cut by it."""
+    given = settings.follow_up
+    if given is None:
+        return "Survival of the large cohort, followed to the end"
+    parts = [f"dropout {100 * given.dropout_per_year:g} % a year"] if given.dropout_per_year else []
+    if given.accrual_per_month is not None:
+        parts.append(
+            f"{given.accrual_per_month:g} patients a month, data cut at month {given.data_cut_months:g}"
+        )
+    how = "; ".join(parts) or "to the end"
+    return f"Survival of the large cohort as followed ({how}); counted endpoints are those of full follow-up"
 
 
 def solve_sentence(design: TrialDesign, outcomes: dict[str, pd.DataFrame]) -> str:

@@ -107,3 +107,19 @@ def test_no_file_and_no_toml_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(CartsimError, match="no such trial file"):
         read_trial(tmp_path / "none.toml")
     assert "not valid TOML" in faults_of(tmp_path, "title = ")["(whole file)"]
+
+
+def test_a_data_cut_before_the_last_patient_enters_is_refused(tmp_path, project):
+    text = (project / "examples" / "six_patient_trial.toml").read_text(encoding="utf-8")
+    path = tmp_path / "trial.toml"
+    path.write_text(text + "\n[follow_up]\naccrual_per_month = 1\ndata_cut_months = 5\n", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"follow_up.data_cut_months.*before the last of the patients enters"
+    ):
+        read_trial(path)
+    path.write_text(text + "\n[follow_up]\naccrual_per_month = 1\ndropout_per_year = 1.5\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"follow_up.dropout_per_year"):
+        read_trial(path)
+    path.write_text(text + "\n[follow_up]\naccrual_per_month = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"needed together"):
+        read_trial(path)
