@@ -1,9 +1,10 @@
 """How strong is selection between clones? The spread of fitness from summaries of diversity over time.
 
 The likelihood of clone counts has no closed form. Courses are simulated for spreads drawn from a uniform
-prior; at every spread of a grid the summaries are taken as normal, with mean by local regression and a local
-covariance (a synthetic likelihood, Wood 2010, Nature 466:1102, smoothed over the parameter). One parameter is
-integrated on the grid instead of sampled. The neutral model is the grid's first point, spread 0.
+prior; a quadratic regression of the spread on the summaries makes one statistic of them (semi-automatic
+summaries, Fearnhead & Prangle 2012), and at every spread of a grid this statistic is taken as normal, mean
+and sd by local regression (a synthetic likelihood, Wood 2010, Nature 466:1102, smoothed over the parameter).
+One parameter is integrated on the grid instead of sampled. The neutral model is the grid's first point, 0.
 """
 
 from __future__ import annotations
@@ -67,30 +68,31 @@ class SpreadInference:
                 "too few simulated courses", value=len(spreads), limit=f">= {ENOUGH}, one summary each"
             )
         self.grid = np.linspace(0.0, most, GRID)
-        self.means = np.empty((GRID, summaries.shape[1]))
-        self.factors, self.log_dets = [], np.empty(GRID)
+        self.centre, self.scale = summaries.mean(axis=0), summaries.std(axis=0)
+        self.slopes = np.linalg.lstsq(self._design(summaries), spreads, rcond=None)[0]
+        statistic = self._design(summaries) @ self.slopes
+        self.means, self.sds = np.empty(GRID), np.empty(GRID)
         for g, at in enumerate(self.grid):
             off = (spreads - at) / (width * most)
             weight = np.exp(-0.5 * off**2)
             design = np.column_stack([np.ones_like(off), off, off**2])
-            root = np.sqrt(weight)[:, None]
-            slopes = np.linalg.lstsq(root * design, root * summaries, rcond=None)[0]
-            rest = summaries - design @ slopes
+            root = np.sqrt(weight)
+            local = np.linalg.lstsq(root[:, None] * design, root * statistic, rcond=None)[0]
             total = weight.sum()
             lost = total - 3.0 * (weight**2).sum() / total  # three coefficients of the local regression
-            covariance = (weight[:, None] * rest).T @ rest / lost
-            covariance += 1e-9 * np.trace(covariance) * np.eye(len(covariance))
-            self.means[g] = slopes[0]
-            self.factors.append(np.linalg.cholesky(covariance))
-            self.log_dets[g] = 2.0 * np.log(np.diag(self.factors[-1])).sum()
+            self.means[g] = local[0]
+            self.sds[g] = np.sqrt((weight * (statistic - design @ local) ** 2).sum() / lost)
+
+    def _design(self, summaries: Array) -> Array:
+        """Intercept, summaries, their squares and products, (n, K)."""
+        score = (np.atleast_2d(summaries) - self.centre) / self.scale
+        first, second = np.triu_indices(score.shape[1])
+        return np.column_stack([np.ones(len(score)), score, score[:, first] * score[:, second]])
 
     def log_likelihood(self, summary: Array) -> Array:
         """Of one patient's summary at every spread of the grid, (G,), up to a constant."""
-        found = np.empty(GRID)
-        for g, factor in enumerate(self.factors):
-            white = np.linalg.solve(factor, summary - self.means[g])
-            found[g] = -0.5 * (white @ white + self.log_dets[g])
-        return found
+        statistic = float((self._design(summary) @ self.slopes)[0])
+        return -0.5 * ((statistic - self.means) / self.sds) ** 2 - np.log(self.sds)
 
     def posterior(self, *summaries: Array) -> SpreadPosterior:
         """Of the spread that one patient, or several with a common one, have."""

@@ -11,7 +11,7 @@ the authors' model.
 
 from cartsim.models.blocks.declare import fixed
 from cartsim.spec.model import Model, Output, Source, State, assumed
-from cartsim.spec.terms import hill
+from cartsim.spec.terms import hill, power
 
 SOURCE = Source(
     "Dobreva et al. 2021, J Physiol",
@@ -103,22 +103,27 @@ def fever(tnf, il6, il10, p):
     return p.fever_gain * (up - p.fever_il10 * hill(il10, p.il10_on_il6))
 
 
+def brake(x, half, exponent):
+    """What is left of a process that x inhibits: 1 without it, one half at `half`."""
+    return 1.0 / (1.0 + power(x / half, exponent))
+
+
 def rhs(t, y, p):
     waking = hill(y.endotoxin, p.endotoxin_half) * (p.waking + p.waking_by_tnf * hill(y.tnf, 100.0, 3.16))
-    activation = waking * (1.0 - hill(y.il10, p.il10_on_waking, 0.3)) * y.resting
-    braked = 1.0 - hill(y.il10, p.il10_on_tnf, 3)
-    il6_braked = (1.0 - hill(y.il6, p.il6_half)) * (1.0 - hill(y.il10, p.il10_on_il6, 4))
+    activation = waking * brake(y.il10, p.il10_on_waking, 0.3) * y.resting
+    braked = brake(y.il10, p.il10_on_tnf, 3.0)
+    il6_braked = brake(y.il6, p.il6_half, 1.0) * brake(y.il10, p.il10_on_il6, 4.0)
     at_rest = fever(p.tnf_start, p.il6_start, p.il10_start, p)
     base = (p.temperature_start - p.fever_most * at_rest) / (1.0 - at_rest)
     set_point = base + (p.fever_most - base) * fever(y.tnf, y.il6, y.il10, p)
     return dict(
-        tnf=p.tnf_made * y.activated * braked * (1.0 - hill(y.il6, p.il6_half, 2))
+        tnf=p.tnf_made * y.activated * braked * brake(y.il6, p.il6_half, 2.0)
         - p.tnf_loss * (y.tnf - p.tnf_start),
         il10=y.activated * (p.il10_made + p.il10_by_il6 * hill(y.il6, p.il6_half, 3.675))
         - p.il10_loss * (y.il10 - p.il10_start),
         il8=y.activated
         * (p.il8_made + p.il8_by_tnf * hill(y.tnf, p.tnf_half, 3))
-        * (1.0 - hill(y.il10, p.il10_on_tnf, 1.5))
+        * brake(y.il10, p.il10_on_tnf, 1.5)
         - p.il8_loss * (y.il8 - p.il8_start),
         il6=y.activated * (p.il6_made + p.il6_by_tnf * hill(y.tnf, p.tnf_half, 2)) * il6_braked
         - p.il6_loss * (y.il6 - p.il6_start),
