@@ -19,9 +19,8 @@ baseline soluble BCMA. Patients who are not reliably left out are in. Month-3 re
 who progressed before it, which flatters any prediction: counted as no response they are the second row.
 Later samples are not scored.
 
-The draws of ide-cel that are committed were made with an earlier version of the model, so `cartsim predict`
-refuses them: the record used a finished run of the same fit folder with the present model (--idecel). Only
-100 draws of each fit are used. The regression of PFS is trained on patients whose state at the day is known.
+Only the 100 draws of each fit that are committed are used. The regression of PFS is trained on patients whose
+state at the day is known.
 
 The regression on log AUC0-14 of both products together is a weak opponent: transgene per response differs
 about tenfold between the products. It is therefore also made with the product as a second term, and in ide-
