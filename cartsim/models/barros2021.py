@@ -18,7 +18,7 @@ SOURCE = Source(
     population="mice with HDLM-2 or RAJI tumours",
 )
 TABLE = SOURCE.at("Table 2")
-DIED_OUT = 1e-6  # cells; the paper's rule
+DIED_OUT = 1e-6  # cells; the paper's rule, which here leaves out memory cells
 
 STATES = (
     State("effector", "cells", "effector CAR-T cells", extinct_below=DIED_OUT),

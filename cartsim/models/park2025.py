@@ -12,7 +12,8 @@ are concentrations. A target far below one cell leaves all rates finite: cells t
 """
 
 from cartsim.models.blocks.declare import fixed, varies
-from cartsim.spec.model import Model, Output, Source, State
+from cartsim.spec.model import Model, Output, Parameter, Source, State
+from cartsim.spec.priors import LogNormal
 from cartsim.spec.terms import ratio, where
 
 SOURCE = Source(
@@ -48,7 +49,14 @@ PARAMETERS = (
     varies("kexp_cd8", "1/day", "maximal expansion of CD8 cells", 1.8, 0.05, TABLE),
     fixed("cd8_over_cd4", "1", "expansion of CD8 over CD4 cells", 1.12, TABLE.at("from Salem 2023")),
     varies("kkill", "1/day", "maximal killing of B cells", 2.76, 0.087, TABLE),
-    fixed("ec50", "1", "complexes per CAR-T cell at half-maximal expansion", 1.9e-5, TABLE),
+    Parameter(
+        "ec50",
+        "1",
+        "complexes per CAR-T cell at half-maximal expansion",
+        LogNormal(1.9e-5, 0.2),
+        TABLE.at("value and omega fixed by the authors"),
+        fixed=True,
+    ),
     fixed("r1", "1/day", "naive to central memory", 0.15, TABLE),
     fixed("r2", "1/day", "central to effector memory", 0.11, TABLE),
     fixed("r3", "1/day", "effector memory to effector", 0.72, TABLE),

@@ -234,6 +234,18 @@ def test_dobreva_2021_rest_is_a_steady_state():
         assert getattr(course, name)[-1] == pytest.approx(rest, rel=1e-6)
 
 
+def test_park_2025_b_cells_return_when_few_car_t_cells_are_left():
+    """From the sheet: blood CAR-T cells fall below 2.38 per uL on day 55."""
+    course = by_scipy("park2025", np.arange(0.0, 120.0, 0.25))
+    late = course.times > 20.0
+    day = course.times[late & (course.car_t < 2.38)][0]
+    assert day == pytest.approx(55.0, abs=1.0)
+    before = course.b_cells_new[np.searchsorted(course.times, [20.0, day - 1.0])]
+    assert before[1] == pytest.approx(before[0], rel=1e-6), "none appear while CAR-T cells are many"
+    slope = np.diff(course.b_cells_new[course.times > day + 1.0]) / 0.25
+    assert slope[0] == pytest.approx(1.58e6, rel=0.1), "then at the published rate"
+
+
 def test_park_2025_stays_finite_when_the_target_is_gone():
     model = load_model("park2025")
     y = np.zeros(len(model.states))
