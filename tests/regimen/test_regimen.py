@@ -54,6 +54,11 @@ def test_the_published_dosing_of_a_scenario_is_given_unless_an_amount_is_named()
     assert given(scenario="burden_x2") == [(7.0, 2.5), (8.0, 7.5)]
     assert given(scenario="burden_x2", amount=100.0) == [(7.0, 25.0), (8.0, 75.0)]
     assert given(amount=0.0) == []
+
+
+@pytest.mark.slow  # compiles the default method of a model that few fast tests simulate here
+def test_a_simulation_gives_the_dosing_of_its_scenario():
+    model = replace(SINGH, courses={"burden_x2": Course(10.0, days=(7.0, 8.0), shares=(0.25, 0.75))})
     run = simulate(model, times=[6.9, 7.0, 8.0], scenario="burden_x2")
     before, after = run.state("blood_effector")[0, :2]
     assert before < 1e-3, "nothing before the first infusion"
