@@ -13,7 +13,8 @@ from cartsim.cli.app import app
     ("name", "written"),
     [
         ("six_patients", {"data.csv"}),
-        ("theophylline_simulated", {"data.csv", "truth.csv"}),
+        # a model that few fast tests compile
+        pytest.param("theophylline_simulated", {"data.csv", "truth.csv"}, marks=pytest.mark.slow),
         ("six_patients_mechanistic", {"data.csv", "truth.csv", "outcomes.csv"}),
     ],
 )

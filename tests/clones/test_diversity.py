@@ -56,6 +56,7 @@ def test_overlap_is_one_for_the_same_shares_and_zero_for_none_shared():
     assert persistence([9, 8, 1, 1], [9, 0, 8, 1], clones=2) == 0.5
 
 
+@pytest.mark.slow  # 60 bootstraps
 def test_the_bootstrap_covers_what_depth_leaves_open():
     rng = np.random.default_rng(5)
     shares = rng.dirichlet(np.full(50, 2.0))

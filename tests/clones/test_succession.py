@@ -29,6 +29,7 @@ def one_phenotype(division, death, days, totals) -> RateCourse:
     return RateCourse(days, rates, arriving, cells)
 
 
+@pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
 def test_neutral_clones_add_up_to_the_course_and_keep_their_shares(course):
     rng = np.random.default_rng(1)
     shares = product_shares(CLONES, rng)
@@ -40,6 +41,7 @@ def test_neutral_clones_add_up_to_the_course_and_keep_their_shares(course):
         np.testing.assert_allclose(counts / counts.sum(), shares, rtol=1e-8)
 
 
+@pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
 def test_the_course_is_the_patients_own(course):
     assert course.totals.shape[1] == len(PHENOTYPES)
     peak = course.totals.sum(axis=1).argmax()
@@ -48,6 +50,7 @@ def test_the_course_is_the_patients_own(course):
     assert course.arriving.sum() == pytest.approx(0.0012 * 450e6, rel=1e-6)
 
 
+@pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
 def test_selection_changes_shares_but_not_the_sum(course):
     rng = np.random.default_rng(2)
     shares = product_shares(CLONES, rng)
@@ -70,6 +73,15 @@ def test_the_fitter_of_two_clones_grows_by_its_advantage():
     assert np.log(ratio) == pytest.approx(0.05 * 5.0 / 1.055, rel=0.02)
 
 
+def test_neutral_clones_of_a_made_course_add_up_and_keep_their_shares():
+    days = np.linspace(0.0, 10.0, 201)
+    course = one_phenotype(0.6, 0.5, days, 1e8 * np.exp(0.1 * days))
+    shares = product_shares(CLONES, np.random.default_rng(1))
+    found = succession(course, shares, np.ones((4, CLONES)), np.array([5.0, 10.0]), rng=None)
+    np.testing.assert_allclose(found.cells[:, 0].sum(axis=1), 1e8 * np.exp([0.5, 1.0]), rtol=1e-8)
+    np.testing.assert_allclose(found.counts(10.0) / found.counts(10.0).sum(), shares, rtol=1e-8)
+
+
 def test_chance_is_that_of_a_birth_and_death_process():
     """Single cells with birth and death: extinct by t with the textbook probability, mean as expected."""
     birth, death, t = 0.3, 0.4, 4.0
@@ -88,6 +100,7 @@ def test_chance_is_that_of_a_birth_and_death_process():
     assert counts.mean() == pytest.approx(grown, abs=0.08)
 
 
+@pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
 def test_the_same_seed_gives_the_same_clones(course):
     def followed():
         rng = np.random.default_rng(4)
@@ -97,6 +110,7 @@ def test_the_same_seed_gives_the_same_clones(course):
     np.testing.assert_array_equal(followed(), followed())
 
 
+@pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
 def test_a_polyclonal_product_becomes_oligoclonal_by_selection_and_not_by_chance(course):
     rng = np.random.default_rng(5)
     clones = 1500
@@ -110,6 +124,7 @@ def test_a_polyclonal_product_becomes_oligoclonal_by_selection_and_not_by_chance
         assert (top_share(counts) > 0.5) == dominated
 
 
+@pytest.mark.slow  # as above
 def test_impossible_clones_are_refused_with_every_fault(course):
     with pytest.raises(ModelError, match=r"add up to 1; factors must be positive.*; days must rise"):
         succession(course, np.array([0.5, 0.4]), np.zeros((4, 2)), np.array([90.0]), rng=None)

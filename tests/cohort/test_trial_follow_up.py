@@ -45,6 +45,7 @@ def test_uniform_accrual_gives_uniform_follow_up_to_the_data_cut():
         assert np.quantile(months, share) == pytest.approx(8.0 + 10.0 * share, abs=0.15)
 
 
+@pytest.mark.slow  # a second
 def test_dropout_thins_those_at_risk_and_leaves_survival_as_it_is():
     followed = as_followed(DESIGN, OUTCOMES, FollowUp(dropout_per_year=0.3))
     table = survival_table(DESIGN, followed).set_index(["kind", "arm", "month"])
@@ -79,6 +80,7 @@ def test_the_same_patient_is_last_seen_on_the_same_day_in_every_arm():
     pd.testing.assert_frame_equal(found["first"], found["second"])
 
 
+@pytest.mark.slow  # many replicates
 def test_log_rank_power_is_that_of_schoenfelds_formula_and_5_percent_where_nothing_differs():
     """Schoenfeld 1981: the statistic is normal round sqrt(events / 4) times the log hazard ratio."""
     from scipy.stats import norm

@@ -53,7 +53,7 @@ def after_second_stage(first: StageOne):
     return second_stage(population_of(VALUES), first, np.random.default_rng(1), steps=2_000, chains=32)
 
 
-@pytest.mark.parametrize(("mean", "sd"), [(0.0, 1.3), (0.5, 3.0)])
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 1.3), pytest.param(0.5, 3.0, marks=pytest.mark.slow)])
 def test_the_population_is_that_of_quadrature_whatever_the_stage_1_prior(mean, sd):
     """0.06 sd as for the block move (`test_block_target`)."""
     second = after_second_stage(exact_first_stage(mean, sd))
