@@ -3,8 +3,10 @@
 Each clone has factors on activation, division, exhaustion and return to memory. They are relative: at every
 moment the factors of all cells of a phenotype average to 1, weighted by cells, so that the clones together do
 what the patient's course says and only their shares change. Few cells (below `small`) live and die by chance,
-in whole numbers; many follow their expectation, and are then brought to the course's total, which the steps
-miss by little (`Succession.correction`). Without factors and without chance every share stays as it was.
+in whole numbers; many follow their expectation. All clones alike are then brought to the course's total,
+which the steps miss (`Succession.correction`). Without factors and without chance every share stays as it was, and
+the sum is the course's; with chance it is so only where a phenotype has many cells: of some hundred, late, it
+wanders.
 """
 
 from __future__ import annotations
@@ -138,11 +140,21 @@ def _mean(factor, cells):
 
 
 @kernel
+def _rounded(cells, small, rng):
+    """Few cells are whole cells; the fraction decides by chance."""
+    if cells < small:
+        whole = np.floor(cells)
+        return whole + (1.0 if rng.random() < cells - whole else 0.0)
+    return cells
+
+
+@kernel
 def _taken(cells, share, small, rng):
     """How many of `cells` leave when each leaves with probability `share`."""
     if cells < small:
-        return float(rng.binomial(int(cells), share)) if cells >= 1.0 else 0.0
-    return cells * share
+        whole = int(_rounded(cells, small, rng))
+        return float(rng.binomial(whole, share)) if whole > 0 else 0.0
+    return _rounded(cells * share, small, rng)
 
 
 @kernel
@@ -153,15 +165,6 @@ def _born(cells, growth, small, rng):
             float(rng.negative_binomial(int(cells), exp(-growth))) if cells >= 1.0 and growth > 0.0 else 0.0
         )
     return cells * (exp(growth) - 1.0)
-
-
-@kernel
-def _rounded(cells, small, rng):
-    """Few cells are whole cells; the fraction decides by chance."""
-    if cells < small:
-        whole = np.floor(cells)
-        return whole + (1.0 if rng.random() < cells - whole else 0.0)
-    return cells
 
 
 @kernel
@@ -202,20 +205,25 @@ def _follow(days, rates, arriving, totals, shares, factors, places, kept, small,
             n[3, i] = new_3 - left + changed
             n[4, i] += tired - lost
         for j in range(5):
-            many, few = 0.0, 0.0
+            total = 0.0
             for i in range(clones):
-                if n[j, i] < small:
-                    few += n[j, i]
-                else:
-                    many += n[j, i]
-            wanted = totals[step + 1, j] - few
-            if many > 0.0 and wanted > 0.0:
-                scale = wanted / many
-                if few < 0.5 * many and wanted > 1000.0:
-                    largest = max(largest, abs(scale - 1.0))
+                total += n[j, i]
+            wanted = totals[step + 1, j]
+            if total > 0.0 and wanted > 0.0:
+                if wanted > 1000.0:
+                    largest = max(largest, abs(wanted / total - 1.0))
+                few, many = 0.0, 0.0
                 for i in range(clones):
-                    if n[j, i] >= small:
-                        n[j, i] *= scale
+                    n[j, i] = _rounded(n[j, i] * wanted / total, small, rng)
+                    if n[j, i] < small:
+                        few += n[j, i]
+                    else:
+                        many += n[j, i]
+                left_over = wanted - few
+                if many > 0.0 and abs(left_over / many - 1.0) < 0.01:
+                    for i in range(clones):
+                        if n[j, i] >= small:
+                            n[j, i] *= left_over / many
         for j in range(5):
             for i in range(clones):
                 n[j, i] = _rounded(n[j, i], small, rng)

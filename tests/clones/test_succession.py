@@ -82,6 +82,37 @@ def test_neutral_clones_of_a_made_course_add_up_and_keep_their_shares():
     np.testing.assert_allclose(found.counts(10.0) / found.counts(10.0).sum(), shares, rtol=1e-8)
 
 
+def made_course() -> RateCourse:
+    """Totals that rise faster than the rates: a gap large enough to see whom it favours."""
+    days = np.linspace(0.0, 8.0, 161)
+    return one_phenotype(1.2, 0.2, days, 50.0 * 2000 * np.exp(1.3 * (days - days[1])))
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        made_course,
+        # a compile of its own, and the course on which the ten largest neutral clones once grew to 4.5 times
+        pytest.param(
+            lambda: rate_course(scenario="slow", until=60.0), marks=pytest.mark.slow, id="slow product"
+        ),
+    ],
+)
+def test_chance_favours_no_clone_for_its_size(of):
+    """Without fitness the expected share is that of the product, whether few or many cells of it engraft."""
+    clones, seeds, course = 2000, 12, of()
+    last = course.days[-1:]
+    shares = np.sort(product_shares(clones, np.random.default_rng(7)))[::-1].copy()
+    groups = [slice(0, 10), slice(10, 200), slice(200, 1000), slice(1000, 2000)]
+    ratios = []
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        counts = succession(course, shares, np.ones((4, clones)), last, rng=rng).counts(last[0])
+        ratios.append([counts[g].sum() / counts.sum() / shares[g].sum() for g in groups])
+    error = np.std(ratios, axis=0, ddof=1) / np.sqrt(seeds)
+    np.testing.assert_array_less(np.abs(np.mean(ratios, axis=0) - 1.0), 4.0 * error + 0.01)
+
+
 def test_chance_is_that_of_a_birth_and_death_process():
     """Single cells with birth and death: extinct by t with the textbook probability, mean as expected."""
     birth, death, t = 0.3, 0.4, 4.0
