@@ -4,9 +4,9 @@ Each clone has factors on activation, division, exhaustion and return to memory.
 moment the factors of all cells of a phenotype average to 1, weighted by cells, so that the clones together do
 what the patient's course says and only their shares change. Few cells (below `small`) live and die by chance,
 in whole numbers; many follow their expectation. All clones alike are then brought to the course's total,
-which the steps miss (`Succession.correction`). Without factors and without chance every share stays as it was, and
-the sum is the course's; with chance it is so only where a phenotype has many cells: of some hundred, late, it
-wanders.
+which the steps miss (`Succession.correction`). Without factors and chance every share stays as it was, and
+the sum is the course's; with chance it is so only where a phenotype has many cells: of some
+hundred, late, it wanders.
 """
 
 from __future__ import annotations
