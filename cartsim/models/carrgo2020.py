@@ -30,7 +30,7 @@ DEXAMETHASONE = Source(
     doi="",
     where="authors' notebook: exp(-t ln2 / 3.33), t in hours",
 )
-OWN = assumed("rounded from our fit of the curves of Brummer 2022, fits/carrgo_in_vitro")
+OWN = assumed("rounded from a short pilot fit of the curves of Brummer 2022, not from the recorded one")
 
 STATES = (
     State("tumor", "CI", "glioma cells in the well", scale=1e-3),
@@ -117,5 +117,5 @@ MODEL = Model(
     courses={name: Course(0.25) for name in SCENARIOS},
     horizon=6.0,
     scenarios=SCENARIOS,
-    notes="Killing, CAR-T growth and death are our own fits; the paper's, one a well, were not transcribed.",
+    notes="Killing, CAR-T growth and death are from our own pilot fit; the paper's, one a well, were not transcribed.",
 )
