@@ -117,5 +117,5 @@ MODEL = Model(
     courses={name: Course(0.25) for name in SCENARIOS},
     horizon=6.0,
     scenarios=SCENARIOS,
-    notes="Killing, CAR-T growth and death are from our own pilot fit; the paper's, one a well, were not transcribed.",
+    notes="Killing, CAR-T growth and death are from our pilot fit; the paper's were not transcribed.",
 )
