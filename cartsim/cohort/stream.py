@@ -241,7 +241,7 @@ def _need_pyarrow() -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """The file appears whole or not at all."""
+    """The file appears whole or not at all; the draft of a killed run is overwritten by the next."""
     draft = path.with_suffix(path.suffix + ".part")
     draft.write_bytes(content)
     draft.replace(path)

@@ -19,7 +19,7 @@ from cartsim.infer.contraction import contraction_table
 from cartsim.infer.information import Information, direction_table
 from cartsim.infer.population_tables import simulated_trials
 from cartsim.infer.power_scaling import scaling_table
-from cartsim.infer.predictive_check import LEFT, QUANTIFIED, PriorPredictive
+from cartsim.infer.predictive_check import LEFT, QUANTIFIED, PriorPredictive, samples_table
 from cartsim.infer.tables import LEVELS
 
 if TYPE_CHECKING:
@@ -168,12 +168,5 @@ def population_prior_predictive(
             }
         )
     joined = pd.concat(bands, ignore_index=True).assign(subject=population.subject)
-    samples = pd.DataFrame(
-        {
-            "subject": population.subject,
-            "output": [arrays.outputs[k] for k in arrays.output],
-            **{name: getattr(arrays, name) for name in ("time", "value", "censoring", "lower", "upper")},
-        }
-    )
     columns = ["subject", "output", "time", "lower", "median", "upper"]
-    return PriorPredictive(joined[columns], samples, pd.DataFrame(counts))
+    return PriorPredictive(joined[columns], samples_table(population), pd.DataFrame(counts))

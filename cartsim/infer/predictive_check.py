@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cartsim.infer.population import Population
     from cartsim.infer.problem import Problem
 
 Array = NDArray[np.float64]
@@ -92,10 +93,11 @@ def prior_predictive(
         )
     joined = pd.concat(bands, ignore_index=True).assign(subject=problem.subject)
     columns = ["subject", "output", "time", "lower", "median", "upper"]
-    return PriorPredictive(joined[columns], _samples(problem), pd.DataFrame(counts))
+    return PriorPredictive(joined[columns], samples_table(problem), pd.DataFrame(counts))
 
 
-def _samples(problem: Problem) -> pd.DataFrame:
+def samples_table(problem: Problem | Population) -> pd.DataFrame:
+    """The samples as they stand in the likelihood: subject, output, time, value, censoring, lower, upper."""
     import pandas as pd
 
     arrays = problem.arrays

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cartsim.data.write import replace_text
 from cartsim.errors import ModelError
 from cartsim.models import CONSIDERED, load_model, model_names
 from cartsim.simulate import simulate
@@ -100,5 +101,5 @@ def write_gallery(folder: Path, *, told: Callable[[str], None] = lambda line: No
         told(f"wrote {path}")
         written.append(path)
     page = folder / "models.md"
-    page.write_text(gallery_page("models"), encoding="utf-8")
+    replace_text(page, gallery_page("models"))
     return [*written, page]
