@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("[0-9]*.py"))
+SLOW = {"04_rules_that_react"}  # it compiles a model with rules, alone
 MOST_SECONDS = 300  # they take under 30 s on a quiet machine with compiled kernels; this one may be neither
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem in SLOW else [], id=path.stem)
+        for path in EXAMPLES
+    ],
+)
 def test_an_example_runs_and_prints(example: Path, tmp_path: Path, project: Path) -> None:
     answer = subprocess.run(
         [sys.executable, "-W", "error", str(example), str(tmp_path)],

@@ -13,9 +13,11 @@ from cartsim.cli.app import app
     ("name", "written"),
     [
         ("six_patients", {"data.csv"}),
-        # a model that few fast tests compile
+        # models that few fast tests compile in this way
         pytest.param("theophylline_simulated", {"data.csv", "truth.csv"}, marks=pytest.mark.slow),
-        ("six_patients_mechanistic", {"data.csv", "truth.csv", "outcomes.csv"}),
+        pytest.param(
+            "six_patients_mechanistic", {"data.csv", "truth.csv", "outcomes.csv"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_the_files_of_a_recipe_are_written_to_the_same_bytes(name, written, project: Path, tmp_path: Path):

@@ -14,6 +14,8 @@ from cartsim.regimen.regimen import Regimen, events_of
 from cartsim.solve.batch import batch
 from cartsim.spec.check import starts
 
+pytestmark = pytest.mark.slow  # its kernels serve no other test
+
 MODEL = load_model("cytokine_release_driven")
 METHOD = Rodas5P(rtol=1e-10)
 DAYS = np.arange(0.0, 36.0, 0.5)
