@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cartsim.cohort.hyper_draws import HyperDraws
 from cartsim.cohort.virtual_patients import BLOCK, Subgroup, VirtualPatients
 from cartsim.errors import ConfigError, ModelError
 from cartsim.regimen.doses import Dose
@@ -132,6 +133,9 @@ class TrialPopulation:
     products : the file
     seed : int
     held : parameter values that do not vary, such as a switch
+    hyper : draws of the population's typical values and spreads, instead of the product's own; patients
+        together x k to together x (k + 1) - 1 share one draw
+    together : the patients of one trial
     """
 
     model: Model
@@ -139,6 +143,8 @@ class TrialPopulation:
     products: Products
     seed: int
     held: dict[str, float] | None = None
+    hyper: HyperDraws | None = None
+    together: int = 1
 
     def __post_init__(self) -> None:
         if self.name not in self.products.products:
@@ -159,6 +165,8 @@ class TrialPopulation:
             factors=self.products.factors,
             subgroups=groups,
             held=self.held or {},
+            population=self.hyper,
+            together=self.together,
         )
 
     def uniform(self, stream: int, first: int, last: int, columns: int) -> np.ndarray:
