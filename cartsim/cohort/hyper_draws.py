@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,14 @@ class HyperDraws:
             prior = model.parameter(name).prior
             columns.append(prior.constrain(prior.unconstrain(self.typical[which, k]) + moved[:, k]))
         return np.column_stack(columns)
+
+    def digest(self) -> str:
+        """Of all draws, for the record of a run."""
+        digest = hashlib.sha256(" ".join(self.names).encode())
+        for part in (self.typical, self.spread, self.correlation):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
 
     def subset(self, which: NDArray[np.int64]) -> HyperDraws:
         """These draws only, repeated where a number is repeated."""

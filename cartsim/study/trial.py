@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from cartsim.data.write import replace_text
 from cartsim.report.trial_page import write_trial_page
 from cartsim.study.result import versions
 from cartsim.study.trial_contents import trial_contents
+from cartsim.study.trial_population import populated, population_sentences, population_table
 from cartsim.study.trial_settings import TrialSettings, read_trial, rule_of
 from cartsim.study.trial_words import (
     STAMP,
@@ -56,6 +57,8 @@ class TrialResult:
     joint: pd.DataFrame
     survival: pd.DataFrame
     log_rank: pd.DataFrame
+    population: pd.DataFrame
+    population_text: tuple[str, ...]
 
 
 def run_trial(
@@ -70,13 +73,21 @@ def run_trial(
     """Simulate the trial of a file and write it to `out`.
 
     Written are outcomes.csv (the large cohort), endpoints.csv, differences.csv, survival.csv; log_rank.csv,
-    decision.csv and joint.csv where there are two arms or they are asked for; summary.txt, report.html with
-    figures/, and last manifest.json. `workers` are threads;
-    nothing that is written depends on them or on `chunk`.
+    decision.csv, joint.csv and population.csv where there are two arms or they are asked for; summary.txt,
+    report.html with figures/, and last manifest.json. `workers` are threads; nothing that is written depends
+    on them or on `chunk`.
     """
     settings, design = read_trial(path)
+    sources = {arm.name: arm.population for arm in settings.arms if arm.population is not None}
+    design, weighed = populated(design, sources, path.parent, threads=workers, progress=progress)
     outcomes = simulate_trial(design, threads=workers, chunk=chunk, progress=progress)
     result = _result(settings, design, outcomes)
+    if sources:
+        result = replace(
+            result,
+            population=population_table(weighed),
+            population_text=population_sentences(sources, weighed, path.parent),
+        )
     out.mkdir(parents=True, exist_ok=True)
     earlier = _withdraw_manifest(out)
     names = _write_tables(result, out)
@@ -114,6 +125,8 @@ def _result(settings: TrialSettings, design: TrialDesign, outcomes: dict[str, pd
         joint_table(design, first, sets, seen) if sets else nothing,
         survival_table(design, followed),
         log_rank_table(design, followed) if len(followed) > 1 else nothing,
+        nothing,
+        (),
     )
 
 
@@ -125,9 +138,12 @@ def summary_lines(result: TrialResult) -> list[str]:
         STAMP,
         size_sentence(design),
         solve_sentence(design, result.outcomes),
+        *result.population_text,
         "",
         *plain_lines(readable_endpoints(result.endpoints)),
     ]
+    if len(result.population):
+        lines += ["", "Published numbers and the population", *plain_lines(result.population.round(3))]
     if len(result.joint):
         lines += ["", "Observed counts together", *plain_lines(result.joint)]
     if len(result.differences):
@@ -154,6 +170,7 @@ def _write_tables(result: TrialResult, out: Path) -> list[str]:
         "joint.csv": result.joint,
         "survival.csv": result.survival,
         "log_rank.csv": result.log_rank,
+        "population.csv": result.population,
     }
     for name, table in tables.items():
         if len(table):
@@ -188,6 +205,7 @@ def _run(path: Path, result: TrialResult) -> dict[str, object]:
         "model_digest": model.digest(),
         "products_sha256": _sha256(PRODUCTS_FILE),
         "seed": result.settings.seed,
+        "populations": {arm: own.hyper.digest() for arm, own in design.arms.items() if own.hyper is not None},
         "patients": design.patients,
         "replicates": design.replicates,
         "cohort": design.cohort,

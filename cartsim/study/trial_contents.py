@@ -24,9 +24,9 @@ BARS = 300  # patients that a waterfall shows
 LANES = 30  # patients that a swimmer shows
 READING = (
     "The large cohort says what the model expects, the replicate trials what a trial of the real size may "
-    "show. The parameters' medians and spreads are taken as known: their own uncertainty is in none of the "
-    "intervals. Surrogate grades of CRS come from peak IL-6 before an anti-cytokine drug: one given earlier "
-    "also leaves IL-6 less time to peak."
+    "show. Where an arm has no population of its own, medians and spreads are taken as known: their "
+    "uncertainty is then in none of the intervals. Surrogate grades of CRS come from peak IL-6 before an "
+    "anti-cytokine drug: one given earlier also leaves IL-6 less time to peak."
 )
 PAIRED = (
     "Patient k is the same person in every arm, with the same luck. The paired interval is simulation noise "
@@ -47,6 +47,16 @@ def trial_contents(result: TrialResult, run: dict[str, Any]) -> TrialContents:
             [("Endpoints", readable_endpoints(result.endpoints))],
         )
     ]
+    if result.population_text:
+        tables = [("Published numbers and the population", result.population.round(3))]
+        sections.append(
+            TrialSection(
+                "population",
+                "Where the population comes from",
+                result.population_text,
+                tables if len(result.population) else [],
+            )
+        )
     if len(result.joint):
         sections.append(
             TrialSection("joint", "Observed counts together", (), [("In one replicate", result.joint)])

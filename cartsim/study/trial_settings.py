@@ -18,6 +18,7 @@ from cartsim.errors import CartsimError, ConfigError
 from cartsim.models import load_model
 from cartsim.spec.model import Model
 from cartsim.study.settings import Sentence, Strict, fault_of
+from cartsim.study.trial_population import PopulationSettings
 
 Positive = Annotated[float, Field(gt=0, strict=False)]
 Whole = Annotated[int, Field(ge=1)]
@@ -53,6 +54,7 @@ class ArmSettings(Strict):
     grade_2: Annotated[float, Field(strict=False)] | None = None
     policies: Annotated[list[Policy], Field(min_length=1)] | None = None
     held: dict[str, Annotated[float, Field(strict=False)]] = Field(default_factory=dict)
+    population: PopulationSettings | None = None
 
     @model_validator(mode="after")
     def _one_dose(self) -> ArmSettings:
@@ -84,6 +86,19 @@ class FollowUpSettings(Strict):
     data_cut_months: Positive | None = None
 
 
+class LaboratorySettings(Strict):
+    """What the trial's laboratory and visits are, otherwise than in `cohort/products.toml`."""
+
+    transgene_lloq: Positive | None = None
+    flow_lloq: Positive | None = None
+    response_days: (
+        Annotated[
+            list[Annotated[float, Field(gt=0, strict=False)]], Field(min_length=2), AfterValidator(_rising)
+        ]
+        | None
+    ) = None
+
+
 def rule_of(settings: DecisionSettings) -> DecisionRule:
     """The rule that is described."""
     stage = settings.first_stage
@@ -95,7 +110,8 @@ class TrialSettings(Strict):
     """A whole trial.toml.
 
     `patients` are those of one trial in each arm, `replicates` how many such trials, `cohort` the patients of
-    the large cohort. `sample_days` is the grid of all arms; by default that of the first arm's product.
+    the large cohort. `laboratory` has limits of quantification and the days of response assessment.
+    `sample_days` is the grid of all arms; by default that of the first arm's product.
     `follow_up` censors survival and the log-rank test, not the counted endpoints. `joint` are sets of counted
     endpoints whose observed counts are looked for together.
     """
@@ -108,6 +124,7 @@ class TrialSettings(Strict):
     replicates: Whole
     cohort: Whole
     sample_days: SampleDays | None = None
+    laboratory: LaboratorySettings | None = None
     endpoints: Annotated[list[EndpointName], Field(min_length=1)]
     arms: Annotated[list[ArmSettings], Field(min_length=1)]
     decision: DecisionSettings | None = None
@@ -237,6 +254,10 @@ def _product(settings: TrialSettings, arm: ArmSettings, products: Products) -> P
 
 def _design(settings: TrialSettings, model: Model, products: Products) -> TrialDesign:
     arms = {}
+    if settings.laboratory is not None:
+        given = settings.laboratory.model_dump(exclude_none=True)
+        observation = products.observation.model_copy(update=given)
+        products = products.model_copy(update={"observation": observation})
     for arm in settings.arms:
         own = products.model_copy(
             update={"products": {**products.products, arm.product: _product(settings, arm, products)}}
