@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLLOW_UP_STREAM = 302
 KINDS = ("pfs", "os")
 MONTHS = (3.0, 6.0, 9.0, 12.0)
+VISIT = 14.0  # day; progression is seen at visits, and that of month 12 is on day 360
 LEVEL = 0.95
 
 
@@ -112,9 +113,10 @@ def survival_table(design: TrialDesign, followed: Mapping[str, pd.DataFrame]) ->
     Returns
     -------
     DataFrame
-        kind (pfs, os), arm, month (of 365/12 days), `at_risk`, `survival` with log-log 95 % limits (NaN
-        beyond the follow-up), `events` and the median `follow_up_days` by reverse Kaplan-Meier (NaN where
-        fewer than half were censored), the last two over the whole time.
+        kind (pfs, os), arm, month (of 365/12 days, or the last visit up to 14 days before), `at_risk`,
+        `survival` with log-log 95 % limits (NaN beyond the follow-up), `events` and the median
+        `follow_up_days` by reverse Kaplan-Meier (NaN where fewer than half were censored), the last two over
+        the whole time.
     """
     import pandas as pd
 
@@ -126,11 +128,17 @@ def survival_table(design: TrialDesign, followed: Mapping[str, pd.DataFrame]) ->
                 continue
             day, event = some[f"{kind}_day"].to_numpy(float), some[f"{kind}_event"].to_numpy(bool)
             curve = kaplan_meier(day, event, level=LEVEL)
-            part = curve.at(np.array(MONTHS) * MONTH).drop(columns="time")
+            part = curve.at(_asked(day, event)).drop(columns="time")
             for place, (name, value) in enumerate((("kind", kind), ("arm", arm), ("month", MONTHS))):
                 part.insert(place, name, value)
             parts.append(part.assign(events=curve.events, follow_up_days=_middle(day, event)))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _asked(day: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """Days of the months; one just after the last visit is read at that visit, not beyond the follow-up."""
+    days, last = np.array(MONTHS) * MONTH, day[~event].max(initial=0.0)
+    return np.where((days > last) & (days - last < VISIT), last, days)
 
 
 def _middle(day: np.ndarray, event: np.ndarray) -> float:

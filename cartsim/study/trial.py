@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A simulated trial: outcomes by arm and the tables read from them (empty where not asked for)."""
+    """A simulated trial: outcomes by arm, survival as `followed`, and tables (empty where not asked for)."""
 
     settings: TrialSettings
     design: TrialDesign
@@ -57,6 +57,7 @@ class TrialResult:
     joint: pd.DataFrame
     survival: pd.DataFrame
     log_rank: pd.DataFrame
+    followed: dict[str, pd.DataFrame]
     population: pd.DataFrame
     population_text: tuple[str, ...]
 
@@ -125,6 +126,7 @@ def _result(settings: TrialSettings, design: TrialDesign, outcomes: dict[str, pd
         joint_table(design, first, sets, seen) if sets else nothing,
         survival_table(design, followed),
         log_rank_table(design, followed) if len(followed) > 1 else nothing,
+        followed,
         nothing,
         (),
     )

@@ -8,12 +8,19 @@ from cartsim.cohort.grade_counts import grade_counts
 from cartsim.cohort.swim_lanes import swim_lanes
 from cartsim.endpoints.survival import KaplanMeier, kaplan_meier
 from cartsim.report.crs_grades import crs_grades
+from cartsim.report.difference_forest import difference_forest
 from cartsim.report.plate import Plate, later
 from cartsim.report.survival_curve import survival_curve
 from cartsim.report.swimmer import swimmer
 from cartsim.report.trial_page import TrialContents, TrialSection
 from cartsim.report.waterfall import waterfall
-from cartsim.study.trial_words import readable_differences, readable_endpoints, size_sentence, solve_sentence
+from cartsim.study.trial_words import (
+    readable_differences,
+    readable_endpoints,
+    size_sentence,
+    solve_sentence,
+    survival_sentence,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +83,7 @@ def trial_contents(result: TrialResult, run: dict[str, Any]) -> TrialContents:
             TrialSection("decision", "Decision rule", (), [("Probability to meet it", result.decision)])
         )
     sections += [
-        TrialSection("survival", "Survival, large cohort"),
+        TrialSection("survival", "Survival, large cohort", (survival_sentence(result.settings) + ".",)),
         TrialSection("crs", "CRS, large cohort"),
         TrialSection("patients", "Single patients"),
     ]
@@ -91,9 +98,13 @@ def trial_contents(result: TrialResult, run: dict[str, Any]) -> TrialContents:
 def _plates(result: TrialResult) -> list[Plate]:
     cohorts = {
         arm: table[table["status"] == 0]
-        for arm, table in ((a, t.iloc[: result.design.cohort]) for a, t in result.outcomes.items())
+        for arm, table in ((a, t.iloc[: result.design.cohort]) for a, t in result.followed.items())
     }
     found = []
+    if result.differences["measure"].isin(["risk difference", "hazard ratio"]).any():
+        caption = "Every arm minus the first: risk differences and hazard ratios."
+        draw = later(difference_forest, result.differences)
+        found.append(Plate("differences", "differences", caption, caption, draw))
     for kind, event in EVENTS.items():
         groups = {arm: _survival(table, kind) for arm, table in cohorts.items() if len(table)}
         if groups:

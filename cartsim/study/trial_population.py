@@ -155,7 +155,7 @@ def populated(
 
 
 def population_table(weighed: dict[str, Weighed]) -> pd.DataFrame:
-    """Published numbers against the population before and after, by arm, with effective draws and Pareto k."""
+    """Published numbers against the population before and after, by arm; effective draws, Pareto k."""
     import pandas as pd
 
     parts = [
@@ -178,9 +178,8 @@ def population_sentences(
         if arm in weighed:
             item = weighed[arm]
             line += f", weighed by {len(own.published)} published numbers"
-            line += (
-                f" (effective draws {item.effective:.0f} of {len(item.draws)}, Pareto k {item.pareto_k:.2f})"
-            )
+            effective = f"{item.effective:.0f} of {len(item.draws)}"
+            line += f" (effective draws {effective}, Pareto k {item.pareto_k:.2f})"
             if not item.trusted:
                 line += ": TOO FEW TO BE TRUSTED, take more draws or wider priors"
         lines.append(line + ". Patients of one trial share a draw, so intervals contain its uncertainty.")

@@ -78,7 +78,7 @@ def test_the_page_needs_no_network_and_escapes_what_it_is_given(run) -> None:
     assert "<small>" not in page
     for outside in ("http://", "https://", "<script", "<link"):
         assert outside not in page
-    assert page.count("<img") == 6, "PFS, OS, CRS, a swimmer an arm, a waterfall"
+    assert page.count("<img") == 7, "differences, PFS, OS, CRS, a swimmer an arm, a waterfall"
 
 
 def test_chunks_and_threads_change_no_byte(run, tmp_path: Path) -> None:
@@ -100,3 +100,29 @@ def test_files_of_an_earlier_run_that_are_no_longer_asked_for_do_not_stay(run, t
     there = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
     assert there == {*json.loads((out / "manifest.json").read_text())["files"], "manifest.json", "notes.txt"}
     assert not there & {"decision.csv", "joint.csv", "differences.csv", "figures/swimmer_2.png"}
+
+
+def test_an_arms_population_can_come_from_a_fit_and_wrong_ones_are_refused(tmp_path):
+    from cartsim.cohort.products import TrialPopulation, read_products
+    from cartsim.errors import CartsimError
+    from cartsim.models import load_model
+    from cartsim.study.trial_population import PopulationSettings, population_sentences, with_population
+
+    fit = tmp_path / "fit"
+    fit.mkdir()
+    (fit / "draws.csv").write_text("subject,killing,omega_killing\npopulation,0.5,0.1\nP1,0.4,\n")
+    (fit / "result.json").write_text('{"model": {"name": "bcma_myeloma"}, "gates": {"passed": false}}')
+    population = TrialPopulation(load_model("bcma_myeloma"), "fast", read_products(), 7)
+    settings = PopulationSettings(fit="fit")
+    found, weighed = with_population(population, settings, tmp_path, together=6)
+    assert weighed is None
+    assert found.hyper.typical.tolist() == [[0.5]]
+    assert found.together == 6
+    assert "MISSED its convergence gates" in population_sentences({"arm": settings}, {}, tmp_path)[0]
+    (fit / "result.json").write_text('{"model": {"name": "kirouac2023"}, "gates": {"passed": true}}')
+    with pytest.raises(CartsimError, match="another model"):
+        with_population(population, settings, tmp_path, together=6)
+    with pytest.raises(CartsimError, match=r"no draws\.csv"):
+        with_population(population, PopulationSettings(fit="none"), tmp_path, together=6)
+    with pytest.raises(ValueError, match="give published numbers"):
+        PopulationSettings(typical={"killing": {}}, spread={"killing": {}})
