@@ -1,8 +1,8 @@
 """The patients' doses as parameters of one SBML document, whose values each PEtab condition sets.
 
-PEtab (version 1) knows no doses. What falls on day 0 stands in the starts; every later bolus is an event, every
-change of an infusion's rate a step of the state's rate; their days and amounts are constants of the model. A
-patient with fewer doses than another has amounts of zero.
+PEtab (version 1) knows no doses. What falls on day 0 stands in the starts; every later bolus is an event, and
+every change of an infusion's rate a step of the state's rate; their days and amounts are constants of the
+model. A patient with fewer doses than another has amounts of zero.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 PEtab's priors are of the value itself or of its logarithm. A prior on the log becomes `parameterScaleNormal`
 or `parameterScaleUniform` on the scale `log`, so that a sampler on that scale meets the same posterior; all
-others stay on the scale `lin`. One on a logit has no word of its own: the estimated quantity becomes the logit
-itself, which is normal (`Belief.ends`). Half of a normal or Laplace is the whole one cut by its bound, which
+others stay on the scale `lin`. One on a logit has no word of its own: the estimated quantity becomes the
+logit, which is normal (`Belief.ends`). Half of a normal or Laplace is the whole one cut by its bound, which
 changes the density by a constant factor.
 """
 

@@ -105,8 +105,7 @@ def _together(population: Population, said: tuple[str, ...]) -> Study:
     priors = ["each patient's parameters have no prior: they come from a population, and PEtab has none"]
     priors += [spread_words(effect) for effect in population.effects]
     priors += [
-        f"effect of {effect.covariate} on {effect.parameter}: {effect.prior.describe()}"
-        for effect in population.covariates
+        f"{effect.name}, effect of a covariate: {effect.prior.describe()}" for effect in population.covariates
     ]
     if population.correlation is not None:
         priors.append(f"correlation between them: LKJ, eta {population.correlation.eta:g}")

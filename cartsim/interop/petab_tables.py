@@ -210,20 +210,20 @@ class _Tables:
         for measured, error in study.errors.items():
             if error.df:
                 lines.append(
-                    f"{measured}: residuals are Student-t with {error.df:g} degrees of freedom; here they are "
-                    "normal, the scale being the sd"
+                    f"{measured}: residuals are Student-t with {error.df:g} degrees of freedom; here they "
+                    "are normal, the scale being the sd"
                 )
             own = left_out[left_out["observableId"] == self.observable[measured]] if len(left_out) else ()
             if len(own) and error.counts:
-                lines.append(f"{measured}: all {len(own)} samples are left out, PEtab has no counts")
+                lines.append(f"{measured}: samples left out, PEtab having no counts: all {len(own)}")
             elif len(own):
                 kinds = own["censoring"].value_counts()
                 found = ", ".join(f"{n} {kind}-censored" for kind, n in kinds.items())
                 lines.append(
-                    f"{measured}: {found} samples are left out, PEtab has no censored likelihood (M3)"
+                    f"{measured}: samples left out, PEtab having no censored likelihood (M3): {found}"
                 )
         if lines and len(left_out):
-            lines.append(f"in all {len(left_out)} of {count + len(left_out)} samples are left out")
+            lines.append(f"in all, {len(left_out)} of {count + len(left_out)} samples are left out")
         present = {row["conditionName"] for row in conditions}
         gone = [subject for subject in study.samples if subject not in present]
         if gone:
