@@ -175,7 +175,7 @@ class _Tables:
             "observableName": measured,
             "observableFormula": formula,
             "observableTransformation": "log" if error.kind == LOG_SCALE else "lin",
-            "noiseFormula": _noise(error, identity, sds),
+            "noiseFormula": _noise(error, formula, sds),
             "noiseDistribution": "normal",
         }
 
@@ -239,9 +239,10 @@ def _replaced(identity: str, item: FreeParameter, belief: Belief) -> Replaced:
     return Replaced(identity, middle, f"logit of {item.name} between {low:g} and {high:g}", formula)
 
 
-def _noise(error: ErrorModel, identity: str, sds: list[str]) -> str:
+def _noise(error: ErrorModel, formula: str, sds: list[str]) -> str:
+    """The sd; it repeats the observable's formula, whose id version 1 does not allow here."""
     if error.kind == PROPORTIONAL:
-        return f"{sds[0]} * abs({identity})"
+        return f"{sds[0]} * abs({formula})"
     if error.kind == COMBINED:
-        return f"sqrt({sds[0]}^2 + ({sds[1]} * {identity})^2)"
+        return f"sqrt({sds[0]}^2 + ({sds[1]} * {formula})^2)"
     return sds[0]

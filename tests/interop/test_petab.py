@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,31 +87,27 @@ def outputs_of(model, times):
 
 
 def simulated(problem, folder):
-    """The measurement table with the simulation of each row, from the tables and the SBML alone."""
-    nominal = dict(
-        zip(problem.parameters["parameterId"], problem.parameters["nominalValue"].astype(float), strict=True)
-    )
+    """The measurement table with simulation and noise of each row, from the tables and the SBML alone."""
+    nominal = problem.parameters.set_index("parameterId")["nominalValue"].astype(float).to_dict()
     document = libsbml.readSBMLFromString(problem.sbml)  # it goes, and all its parts, with its last name
     constants = {item.getId() for item in document.getModel().getListOfParameters()}
-    formulas = problem.observables.set_index("observableId")["observableFormula"]
-    parts = []
+    observables, parts = problem.observables.set_index("observableId"), []
     for row in problem.conditions.drop(columns="conditionName").to_dict("records"):
         condition = row.pop("conditionId")
         values = {k: v for k, v in nominal.items() if k in constants}
         values |= {k: nominal.get(v, v) for k, v in row.items()}
         model = imported(problem.sbml, {k: float(v) for k, v in values.items()}, folder)
         own = problem.measurements[problem.measurements["simulationConditionId"] == condition]
-        outputs, found = outputs_of(model, sorted({float(t) for t in own["time"]})), []
+        outputs, simulation, noise = outputs_of(model, sorted({float(t) for t in own["time"]})), [], []
         for sample in own.to_dict("records"):
-            seen = {f"out_{k}": v for k, v in outputs[float(sample["time"])].items()}
-            given = str(sample.get("observableParameters", "")).split(";")
-            seen |= {
-                f"observableParameter{k}_{sample['observableId']}": nominal[g]
-                for k, g in enumerate(given, 1)
-                if g
-            }
-            found.append(float(valued(formulas[sample["observableId"]], seen)))
-        parts.append(own.assign(simulation=found))
+            observable = sample["observableId"]
+            names = nominal | {f"out_{k}": v for k, v in outputs[float(sample["time"])].items()}
+            for kind in ("observable", "noise"):
+                given = filter(None, str(sample.get(f"{kind}Parameters", "")).split(";"))
+                names |= {f"{kind}Parameter{k}_{observable}": nominal[g] for k, g in enumerate(given, 1)}
+            simulation.append(float(valued(observables.loc[observable, "observableFormula"], names)))
+            noise.append(float(valued(observables.loc[observable, "noiseFormula"], names)))
+        parts.append(own.assign(simulation=simulation, noise=noise))
     return pd.concat(parts)
 
 
@@ -124,29 +121,20 @@ def valued(formula, names):
 
 def log_likelihood(problem, rows):
     """Of rows of `simulated`, by the definition of the noise in PEtab's documentation."""
-    nominal = dict(
-        zip(problem.parameters["parameterId"], problem.parameters["nominalValue"].astype(float), strict=True)
-    )
-    observables, total = problem.observables.set_index("observableId"), 0.0
-    for row in rows.to_dict("records"):
-        observable = observables.loc[row["observableId"]]
-        given = str(row.get("noiseParameters", "")).split(";")
-        names = nominal | {row["observableId"]: row["simulation"]}
-        names |= {f"noiseParameter{k}_{row['observableId']}": nominal[g] for k, g in enumerate(given, 1) if g}
-        sd, y, m = valued(observable["noiseFormula"], names), row["simulation"], float(row["measurement"])
-        if observable["observableTransformation"] == "log":
-            total += norm.logpdf(np.log(m), np.log(y), sd) - np.log(m)
-        else:
-            total += norm.logpdf(m, y, sd)
-    return total
+    on_log = problem.observables.set_index("observableId")["observableTransformation"] == "log"
+    y, m, sd = (rows[name].to_numpy(dtype=float) for name in ("simulation", "measurement", "noise"))
+    log = on_log[rows["observableId"]].to_numpy()
+    return np.where(log, norm.logpdf(np.log(m), np.log(y), sd) - np.log(m), norm.logpdf(m, y, sd)).sum()
 
 
-def as_read(problem, folder):
-    """A problem through the files that are written of it."""
-    for name in ("parameters", "observables", "measurements", "conditions"):
-        getattr(problem, name).to_csv(folder / f"{name}.tsv", sep="\t", index=False)
-    (folder / "model.xml").write_text(problem.sbml, encoding="utf-8")
-    return tables(folder)
+def linted(folder):
+    """The problem as petab reads it, without an error by its linter."""
+    import petab.v1 as petab
+    from petab.v1.lint import lint_problem
+
+    problem = petab.Problem.from_yaml(folder / "problem.yaml")
+    assert not lint_problem(problem)
+    return problem
 
 
 def test_the_tables_have_the_fits_own_likelihood_of_the_measured_samples(six, request):
@@ -172,12 +160,10 @@ def test_the_tables_have_the_fits_own_likelihood_of_the_measured_samples(six, re
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # petab 0.8.2 calls pandas 3 in the old ways
 def test_petab_itself_accepts_the_problem_and_agrees(six):
-    petab = pytest.importorskip("petab.v1")
+    pytest.importorskip("petab")
     from petab.v1.calculate import calculate_llh
-    from petab.v1.lint import lint_problem
 
-    theirs = petab.Problem.from_yaml(six.out / "problem.yaml")
-    assert not lint_problem(theirs)
+    theirs = linted(six.out)
     measured = theirs.measurement_df.reset_index(drop=True)
     keys = ["observableId", "simulationConditionId", "time"]
     found = calculate_llh(
@@ -311,6 +297,7 @@ TOGETHER = PopulationPlan(
     covariates=(CovariateEffect("cmax", "product", "y"),),
     scales=(AssayScale("car_t", "car_transgene", priors.LogNormal(0.02, 1.0), by="product"),),
 )
+NO_MEDIANS = pd.DataFrame(columns=["subject", "name", "median"])
 STEIN = Plan(
     "stein2019_tisagenlecleucel",
     {
@@ -322,11 +309,15 @@ STEIN = Plan(
 )
 
 
+OWN = {"car_transgene": error_models.ProportionalError()}
+
+
 def test_patients_together_share_sds_and_factors_and_say_no_population(tmp_path):
     data = of_three(tmp_path)
     population = STEIN.population_problem(data)
-    problem = petab_problem(STEIN, data)
-    read = as_read(problem, tmp_path)
+    result = FitResult(STEIN, data, (SimpleNamespace(parameters=NO_MEDIANS),), About("three"))
+    problem = write_petab(result, tmp_path / "out")
+    read = tables(tmp_path / "out")
     named = set(read.parameters["parameterId"])
     assert {"cmax_1", "cmax_3", "beta", "logit_fb", "sigma_car_transgene", "sigma_additive_car_t"} <= named
     assert {"scale_car_t_x", "scale_car_t_y"} <= {name.rstrip("_") for name in named}
@@ -367,6 +358,15 @@ def test_every_change_of_the_likelihood_is_said(tmp_path):
     )
     with pytest.raises(FitError, match="no sample of this fit can be said"):
         petab_problem(Plan(model, {second: errors[second]}, seed=1), data)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # petab 0.8.2 calls pandas 3 in the old ways
+@pytest.mark.parametrize("plan", [STEIN, replace(STEIN, population=None, errors=OWN)])
+def test_petab_accepts_sds_that_depend_on_the_prediction(plan, tmp_path):
+    pytest.importorskip("petab")
+    result = FitResult(plan, of_three(tmp_path), (SimpleNamespace(parameters=NO_MEDIANS),), About("three"))
+    write_petab(result, tmp_path / "out")
+    linted(tmp_path / "out")
 
 
 def test_a_finished_fit_gives_its_medians_and_is_not_written_over(tmp_path):
