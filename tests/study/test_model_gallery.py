@@ -20,7 +20,7 @@ def test_every_model_that_runs_by_itself_has_a_committed_figure(project):
 def test_courses_are_the_published_scenarios_with_their_doses():
     courses = published_courses(load_model("stein2019_tisagenlecleucel"))
     assert courses["time"].max() == 365.0
-    assert set(courses["subject"]) == {"default patient"}
+    assert set(courses["subject"]) == {"typical"}
     assert courses["car_transgene"].max() == pytest.approx(24_000.0, rel=0.1)  # the grid misses the peak
 
 
