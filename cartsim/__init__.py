@@ -43,6 +43,7 @@ _HOMES = {
     "nca": "cartsim.endpoints.nca",
     "fit": "cartsim.study.fit",
     "FitResult": "cartsim.study.fit_result",
+    "write_petab": "cartsim.interop.petab_write",
     "PopulationPlan": "cartsim.study.population_plan",
     "RulePlan": "cartsim.study.rule_plan",
     **dict.fromkeys(("CovariateEffect", "AssayScale", "Correlation"), "cartsim.infer.hierarchy"),

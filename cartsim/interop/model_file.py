@@ -80,9 +80,9 @@ def _sign(value: float) -> str:
 
 
 def _dosing(found: Found) -> list[str]:
-    if not found.doses:
-        return []
     total = sum(amount for _, _, amount in found.doses)
+    if not total:  # no doses, or doses of nothing
+        return []
     days = tuple(day for day, _, _ in found.doses)
     shares = tuple(amount / total for _, _, amount in found.doses)
     course = f'courses={{"": Course({total!r}, days={days!r}, shares={shares!r})}}'

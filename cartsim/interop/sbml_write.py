@@ -8,7 +8,10 @@ in it: what is given on day 0 in the start, later doses as events. Extinction is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from cartsim.errors import ModelError
 from cartsim.interop.libsbml_door import libsbml
@@ -39,6 +42,33 @@ _INFIX = {
 TRUTHS = frozenset({"lt", "le", "and", "or", "not"})
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the patient is given, in SBML's formulas.
+
+    Parameters
+    ----------
+    constants : id -> value and meaning
+    starts, rates : state -> what is added to its start, or to its rate
+    events : id, trigger, and state -> what it becomes
+    """
+
+    constants: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    starts: Mapping[str, str] = field(default_factory=dict)
+    rates: Mapping[str, str] = field(default_factory=dict)
+    events: Sequence[tuple[str, str, Mapping[str, str]]] = ()
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A constant that stands in for a parameter, which becomes a formula of it."""
+
+    identity: str
+    value: float
+    meaning: str
+    formula: str
+
+
 def sbml_text(model: Model, *, scenario: str | None = None, dose: float | None = None) -> str:
     """The model as an SBML document, with the values of a scenario and its dosing (or `dose` by its course).
 
@@ -49,26 +79,60 @@ def sbml_text(model: Model, *, scenario: str | None = None, dose: float | None =
     CartsimError
         Where python-libsbml is not installed.
     """
+    course = model.course(scenario)
+    if course is not None and dose is not None:
+        course = Course(dose, course.days, course.shares)
+    return document_text(model, model.vector(scenario=scenario), _course_given(model, course))
+
+
+def document_text(
+    model: Model, values: np.ndarray, given: Given, replaced: Mapping[str, Replaced] | None = None
+) -> str:
+    """The model with parameter values, float64 (P,), and what is given; raises as `sbml_text`.
+
+    `replaced` maps a parameter's name to the constant that stands in for it.
+    """
     if model.inputs:
         raise ModelError(
             f"model {model.name} follows measured series, which SBML core has no words for",
             value=", ".join(model.input_names),
         )
-    return _Writer(model, scenario, dose).text()
+    return _Writer(model, values, given, replaced or {}).text()
+
+
+def parameter_ids(model: Model) -> dict[str, str]:
+    """Parameter name -> its id in the document, in the model's order."""
+    taken = set(model.state_names) | {"body", "time", DOSE}
+    return {name: f"p_{name}" if name in taken else name for name in model.parameter_names}
+
+
+def _course_given(model: Model, course: Course | None) -> Given:
+    """A published dosing: what falls on day 0 in the starts, the rest as events, of one whole dose."""
+    if course is None:
+        return Given()
+
+    def received(name: str, day: float) -> str:
+        shares = zip(course.days, course.shares, strict=True)
+        return " + ".join(f"{DOSE} * {model.infused[name] * part!r}" for when, part in shares if when == day)
+
+    events = []
+    for day in sorted({day for day in course.days if day > 0.0}):
+        becomes = {n: f"{n} + {received(n, day)}" for n, share in model.infused.items() if share}
+        events.append((f"dose_on_day_{str(day).replace('.', '_')}", f"time >= {day!r}", becomes))
+    starts = {n: received(n, 0.0) for n, share in model.infused.items() if share and 0.0 in course.days}
+    return Given({DOSE: (course.amount, "the whole dose")}, starts, events=events)
 
 
 class _Writer:
     """One document while it is being built."""
 
-    def __init__(self, model: Model, scenario: str | None, dose: float | None) -> None:
+    def __init__(
+        self, model: Model, values: np.ndarray, given: Given, replaced: Mapping[str, Replaced]
+    ) -> None:
         self.lib = libsbml()
-        self.model, self.values = model, model.vector(scenario=scenario)
-        course = model.course(scenario)
-        if course is not None and dose is not None:
-            course = Course(dose, course.days, course.shares)
-        self.course = course
-        taken = set(model.state_names) | {"body", "time", DOSE}
-        self.parameter_ids = [f"p_{n}" if n in taken else n for n in model.parameter_names]
+        self.model, self.values, self.given, self.replaced = model, values, given, replaced
+        self.ids = parameter_ids(model)
+        self.parameter_ids = list(self.ids.values())
         self.document = self.lib.SBMLDocument(3, 1)
         self.sbml = self.document.createModel()
         self.known: dict[int, str] = {}
@@ -80,7 +144,9 @@ class _Writer:
         self._shared(roots)
         for state, start, rate in zip(self.model.states, traced.initial, traced.rhs, strict=True):
             self._species(state.name, start)
-            self._rule(self.sbml.createRateRule(), state.name, self._formula(rate))
+            added = self.given.rates.get(state.name)
+            text = self._formula(rate) + (f" + {added}" if added else "")
+            self._rule(self.sbml.createRateRule(), state.name, text)
         for output, node in zip(self.model.outputs, traced.outputs, strict=True):
             self._parameter(f"out_{output.name}", None, f"{output.meaning} [{output.unit}]")
             self._rule(self.sbml.createAssignmentRule(), f"out_{output.name}", self._formula(node))
@@ -96,9 +162,15 @@ class _Writer:
         body.setSize(1.0)
         body.setSpatialDimensions(3)
         for identity, value, item in zip(self.parameter_ids, self.values, self.model.parameters, strict=True):
-            self._parameter(identity, float(value), f"{item.meaning} [{item.unit}]")
-        if self.course is not None:
-            self._parameter(DOSE, self.course.amount, "the whole dose")
+            instead, words = self.replaced.get(item.name), f"{item.meaning} [{item.unit}]"
+            if instead is not None:
+                self._parameter(instead.identity, instead.value, instead.meaning)
+                self._parameter(identity, None, words)
+                self._rule(self.sbml.createAssignmentRule(), identity, instead.formula)
+            else:
+                self._parameter(identity, float(value), words)
+        for identity, (value, words) in self.given.constants.items():
+            self._parameter(identity, value, words)
 
     def _parameter(self, identity: str, value: float | None, words: str) -> None:
         item = self.sbml.createParameter()
@@ -115,35 +187,21 @@ class _Writer:
         item.setHasOnlySubstanceUnits(True)
         item.setBoundaryCondition(False)
         item.setConstant(False)
-        first = self._given(name, 0.0)
+        first = self.given.starts.get(name)
         text = self._formula(start, shared=False) + (f" + {first}" if first else "")
         given = self.sbml.createInitialAssignment()
         given.setSymbol(name)
         given.setMath(self._math(text))
 
-    def _given(self, name: str, day: float) -> str:
-        """What a state receives on a day, as a formula; empty for nothing."""
-        share = self.model.infused.get(name, 0.0)
-        if self.course is None or not share:
-            return ""
-        parts = [
-            f"{DOSE} * {share * part!r}"
-            for when, part in zip(self.course.days, self.course.shares, strict=True)
-            if when == day
-        ]
-        return " + ".join(parts)
-
     def _events(self) -> None:
-        days = sorted({day for day in (self.course.days if self.course else ()) if day > 0.0})
-        for day in days:
-            given = {n: f"{n} + {self._given(n, day)}" for n in self.model.infused if self._given(n, day)}
-            self._event(f"dose_on_day_{str(day).replace('.', '_')}", f"time >= {day!r}", given)
+        for identity, trigger, becomes in self.given.events:
+            self._event(identity, trigger, becomes)
         for state in self.model.states:
             if state.extinct_below > 0.0:
                 below = f"{state.name} < {state.extinct_below!r}"
                 self._event(f"{state.name}_dies_out", below, {state.name: "0"})
 
-    def _event(self, identity: str, trigger: str, given: Mapping[str, str]) -> None:
+    def _event(self, identity: str, trigger: str, becomes: Mapping[str, str]) -> None:
         event = self.sbml.createEvent()
         event.setId(identity)
         event.setUseValuesFromTriggerTime(True)
@@ -151,7 +209,7 @@ class _Writer:
         condition.setInitialValue(True)  # what holds at the start is no event
         condition.setPersistent(True)
         condition.setMath(self._math(trigger))
-        for name, formula in given.items():
+        for name, formula in becomes.items():
             assignment = event.createEventAssignment()
             assignment.setVariable(name)
             assignment.setMath(self._math(formula))

@@ -18,6 +18,7 @@ SOURCE = Source(
     population="mice with HDLM-2 or RAJI tumours",
 )
 TABLE = SOURCE.at("Table 2")
+LAST_PUBLISHED = 14.0  # day of the paper's last numbers of RAJI mice, whose tumour grows without a bound
 DIED_OUT = 1e-6  # cells; the paper's rule, which here leaves out memory cells
 
 STATES = (
@@ -91,4 +92,5 @@ MODEL = Model(
     courses={"": Course(2e6, days=(42.0,))}
     | {name: Course(1e7, days=(7.0,)) for name in ("RAJI", "RAJI-IDO", "RAJI-IDO-1MT")},
     horizon=80.0,
+    spans=dict.fromkeys(("RAJI", "RAJI-IDO", "RAJI-IDO-1MT"), LAST_PUBLISHED),
 )

@@ -96,4 +96,14 @@ def solution(t, p):
     return dict(effector=peak * fast, memory=peak * p.fb * (slow - fast))
 
 
-MODEL = Model(SOURCE, STATES, PARAMETERS, OUTPUTS, rhs, outputs, initial=initial, solution=solution)
+MODEL = Model(
+    SOURCE,
+    STATES,
+    PARAMETERS,
+    OUTPUTS,
+    rhs,
+    outputs,
+    initial=initial,
+    solution=solution,
+    scenarios={"typical": {}},  # the population values of Table 1, by name
+)

@@ -42,4 +42,4 @@ def outputs(t, y, p):
     return dict(theophylline=y.central / p.v)
 
 
-MODEL = Model(SOURCE, STATES, PARAMETERS, OUTPUTS, rhs, outputs, infusion="gut")
+MODEL = Model(SOURCE, STATES, PARAMETERS, OUTPUTS, rhs, outputs, infusion="gut", horizon=1.0)

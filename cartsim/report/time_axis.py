@@ -1,4 +1,4 @@
-"""The time axis of a CAR-T patient: days 0-28 wide, the months after them narrow, both straight."""
+"""The time axis of a CAR-T patient: days 0-28 wide, the months after them narrow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from cartsim.report.style import GREY, PALE
 EARLY = 28.0  # day up to which expansion and contraction are sampled densely
 EARLY_SHARE = 0.54  # of the width, given to the first 28 days
 LONG = 60.0  # follow-up from which the axis is split
+SMOOTH = 7.0  # day round which the smooth axis turns from straight to logarithmic
 _TICKS = (60, 90, 180, 270, 365, 545, 730, 1095, 1460, 1825, 2190, 2555, 2920, 3285, 3650)
+_SMOOTH_TICKS = (0, 3, 7, 14, 28, 60, 120, 365, 1095, 3650)
 
 
 def split_days(axes: Axes, end: float, *, label: bool = True) -> None:
@@ -45,6 +47,23 @@ def split_days(axes: Axes, end: float, *, label: bool = True) -> None:
     axes.set_xticklabels([f"{tick:g}" for tick in axes.get_xticks()])
     if label:
         axes.set_xlabel("Days after infusion")
+
+
+def smooth_days(axes: Axes, end: float, *, label: bool = True) -> None:
+    """The same with one smooth scale past day 60, asinh(day / 7): a smooth course shows no kink.
+
+    For models alone: beside data the straight halves of `split_days` let a rate be read off.
+    """
+    if end <= LONG:
+        split_days(axes, end, label=label)
+        return
+    axes.set_xscale("asinh", linear_width=SMOOTH)
+    axes.set_xlim(-0.3, end * 1.1)
+    axes.set_xticks([tick for tick in _SMOOTH_TICKS if tick <= end * 1.02])
+    axes.minorticks_off()
+    axes.set_xticklabels([f"{tick:g}" for tick in axes.get_xticks()])
+    if label:
+        axes.set_xlabel("Days after infusion (later days narrower)")
 
 
 def compressed_key(end: float) -> list[Patch]:

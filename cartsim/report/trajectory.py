@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,7 @@ def trajectory(
     title: str = "",
     clock: str = "",
     depth: float = DECADES,
+    days: Callable[..., None] = split_days,
 ) -> Figure:
     """Draw every output column of a simulated table against time.
 
@@ -44,6 +45,8 @@ def trajectory(
         What the time axis counts where that is not days after an infusion; it is then linear throughout.
     depth : float
         Most decades shown below the highest value.
+    days : function
+        Makes the time axis of days after an infusion (`report.time_axis`).
     """
     if "subject" not in table.columns:
         table = table.assign(subject="")
@@ -61,15 +64,15 @@ def trajectory(
         if index >= len(outputs):
             axes.set_visible(False)
             continue
-        _panel(axes, table, outputs[index], subjects, depth)
+        course_panel(axes, table, outputs[index], subjects, depth)
         lowest = index // columns == rows - 1
         if clock:
             axes.set_xlim(-0.015 * end, 1.02 * end)
             axes.set_xlabel(clock if lowest else "")
         else:
-            split_days(axes, end, label=lowest)
+            days(axes, end, label=lowest)
         axes.set_ylabel(labelled(outputs[index], (units or {}).get(outputs[index])))
-    keys = [] if clock else list(compressed_key(end))
+    keys = list(compressed_key(end)) if not clock and days is split_days else []
     if 1 < len(subjects) <= len(CYCLE):
         keys = [
             *(Line2D([], [], color=colour(k, len(subjects)), label=name) for k, name in enumerate(subjects)),
@@ -81,7 +84,8 @@ def trajectory(
     return figure
 
 
-def _panel(axes: Axes, table: DataFrame, output: str, subjects: list[str], depth: float) -> None:
+def course_panel(axes: Axes, table: DataFrame, output: str, subjects: list[str], depth: float) -> None:
+    """Draw one output of all subjects; logarithmic where the values are positive and span much."""
     names = table["subject"].astype(str)
     crowd = len(subjects) > len(CYCLE)
     for index, subject in enumerate(subjects):

@@ -141,8 +141,9 @@ class Model:
     `initial(p)` starts that depend on parameters; `solution(t, p)` the states in closed form, valid without
     doses. `infusion` names the state that receives the CAR-T cells, or several with the share of each, and
     `dose` the published dose in its unit; `courses` are the published dosings of scenarios ("" without one)
-    where they are not the dose on day 0, and `horizon` the days that the published scenario lasts. Each of
-    `inputs` adds a last state, which holds its logarithm and is not written in `rhs`.
+    where they are not the dose on day 0, and `horizon` the days that the published scenario lasts, `spans`
+    those of single scenarios that are shorter. Each of `inputs` adds a last state, which holds its logarithm
+    and is not written in `rhs`.
     """
 
     source: Source
@@ -156,6 +157,7 @@ class Model:
     dose: float | None = field(default=None, kw_only=True)
     courses: Mapping[str, Course] = field(default_factory=dict, kw_only=True)
     horizon: float = field(default=365.0, kw_only=True)
+    spans: Mapping[str, float] = field(default_factory=dict, kw_only=True)
     initial: Callable[[Any], ByName] | None = field(default=None, kw_only=True)
     solution: Callable[[Any, Any], ByName] | None = field(default=None, kw_only=True)
     scenarios: Mapping[str, Mapping[str, float]] = field(default_factory=dict, kw_only=True)
@@ -307,6 +309,9 @@ def _declaration_faults(model: Model) -> list[str]:
     for scenario, values in model.scenarios.items():
         unknown = sorted(set(values) - parameter_names)
         faults += [f"scenario {scenario!r} sets unknown parameters {', '.join(unknown)}"] if unknown else []
+    for scenario, days in model.spans.items():
+        if scenario not in model.scenarios or not 0.0 < days <= model.horizon:
+            faults.append(f"span of {scenario!r}: {days} days of no scenario, or not within 0 to the horizon")
     return faults
 
 

@@ -82,6 +82,7 @@ def test_the_default_value_is_the_priors_median_unless_said():
         (dict(infusion="cells", courses={"high": Course(1.0)}), "'high', which is not a scenario"),
         (dict(infusion="cells", courses={"": Course(1.0, (0.0, 1.0), (0.5, 0.4))}), "adding up to 1"),
         (dict(scenarios={"high": {"grows": 2.0}}), "scenario 'high' sets unknown parameters grows"),
+        (dict(spans={"high": 9.0}), "span of 'high': 9.0 days of no scenario"),
         (
             dict(parameters=(Parameter("grow", "1/day", "growth", Fixed(1.0), "Table 1"),)),
             "no source",
