@@ -4,9 +4,12 @@ Each clone has factors on activation, division, exhaustion and return to memory.
 moment the factors of all cells of a phenotype average to 1, weighted by cells, so that the clones together do
 what the patient's course says and only their shares change. Few cells (below `small`) live and die by chance,
 in whole numbers; many follow their expectation. All clones alike are then brought to the course's total,
-which the steps miss (`Succession.correction`). Without factors and chance every share stays as it was, and
-the sum is the course's; with chance it is so only where a phenotype has many cells: of some
-hundred, late, it wanders.
+which the steps miss (`Succession.correction`). Without factors every share stays what it was on average, and
+the sum is the course's: exactly where only expectations are followed, to within a cell with chance, as long
+as a phenotype has cells at all.
+
+This is our own model. No published model of CAR-T cells has clones (none was found), and no patient's clones
+have judged this one: spreads of fitness are inputs or are fitted, none is taken from a publication.
 """
 
 from __future__ import annotations
@@ -56,7 +59,7 @@ class Fitness:
 
 @dataclass(frozen=True)
 class Succession:
-    """Cells of every clone: `cells` (D, 5, C) at `days` (D,), by phenotype; the product's shares (C,).
+    """Cells of every clone: `cells` (D, 5, C) at `days` (D,), by phenotype; `product` (C,) shares.
 
     `correction` is the largest relative step by which a phenotype's total (of a thousand cells and more) was
     brought to the course's.
@@ -82,6 +85,25 @@ def product_shares(clones: int, rng: np.random.Generator, *, spread: float = 1.0
     return size / size.sum()
 
 
+def product_composition(
+    shares: Array, memory: float, rng: np.random.Generator, *, concentration: float
+) -> Array:
+    """A composition of its own for every clone of a product: shares among memory and among effector cells.
+
+    A clone's memory cells, as a part of its cells, are drawn from a beta distribution of mean `memory` (the
+    product's, between 0 and 1; `RateCourse.memory`) and sample size `concentration` (sd = sqrt(memory (1 -
+    memory) / (1 + concentration))). Returns float64 (2, C), each row adding up to 1, for `succession`.
+    """
+    if not (0.0 < memory < 1.0 and 0.0 < concentration < np.inf):
+        raise ModelError(
+            "a product's composition needs a memory share inside 0 to 1 and a positive concentration",
+            value=f"{memory:g}, {concentration:g}",
+        )
+    part = rng.beta(memory * concentration, (1.0 - memory) * concentration, size=len(shares))
+    both = np.stack([shares * part, shares * (1.0 - part)])
+    return both / both.sum(axis=1, keepdims=True)
+
+
 def succession(
     course: RateCourse,
     shares: Array,
@@ -96,7 +118,8 @@ def succession(
     Parameters
     ----------
     course : RateCourse
-    shares : float64 (C,), of the product, adding up to 1
+    shares : float64 (C,), of the product, adding up to 1; or (2, C), among the cells that arrive as memory
+        and among those that arrive as effectors, see `product_composition`
     factors : float64 (4, C), see `Fitness.draw`; ones for neutral clones
     days : float64 (D,), rising, within the course; the nearest step's end is reported
     rng : Generator, or None for expectations only
@@ -110,19 +133,26 @@ def succession(
     shares, factors = np.ascontiguousarray(shares, float), np.ascontiguousarray(factors, float)
     days = np.atleast_1d(np.asarray(days, float))
     faults = []
-    if not (shares.ndim == 1 and (shares >= 0).all() and abs(shares.sum() - 1.0) < 1e-9):
+    clones = shares.shape[-1]
+    if not (
+        shares.shape in ((clones,), (2, clones))
+        and (shares >= 0).all()
+        and (abs(shares.sum(axis=-1) - 1.0) < 1e-9).all()
+    ):
         faults.append("shares must be >= 0 and add up to 1")
-    if factors.shape != (len(FACTORS), shares.size) or not ((factors > 0) & np.isfinite(factors)).all():
-        faults.append(f"factors must be positive, ({len(FACTORS)}, {shares.size})")
+    if factors.shape != (len(FACTORS), clones) or not ((factors > 0) & np.isfinite(factors)).all():
+        faults.append(f"factors must be positive, ({len(FACTORS)}, {clones})")
     if not ((days >= course.days[0]) & (days <= course.days[-1])).all() or not (np.diff(days) > 0).all():
         faults.append(f"days must rise inside {course.days[0]:g} to {course.days[-1]:g}")
     if faults:
         raise ModelError("clones cannot be followed", value="; ".join(faults))
     places = np.abs(course.days[:, None] - days).argmin(axis=0)
-    kept = np.zeros((len(days), len(PHENOTYPES), shares.size))
+    kept = np.zeros((len(days), len(PHENOTYPES), clones))
     chance = rng is not None
+    by_phenotype = np.ascontiguousarray(np.broadcast_to(shares, (2, clones)))
     correction = follow_clones(
-        course.days, course.rates, course.arriving, course.totals, shares, factors,
+        course.days, course.rates, course.arriving, course.totals, by_phenotype, factors,
         places, kept, small if chance else 0.0, rng if chance else np.random.default_rng(0),
     )  # fmt: skip
-    return Succession(course.days[places], kept, shares, factors, float(correction))
+    product = np.array([course.memory, 1.0 - course.memory]) @ by_phenotype
+    return Succession(course.days[places], kept, product, factors, float(correction))

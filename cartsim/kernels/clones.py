@@ -5,11 +5,24 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import expm1
 
 import numpy as np
 
-from cartsim.kernels.jit import kernel
+from cartsim.kernels.few_cells import cells_arriving, cells_born, cells_choosing, cells_leaving
+from cartsim.kernels.jit import inlined, kernel
+
+NO_CELL = 1e-9  # of all clones; fewer arriving in a step are none
+SERIES = 0.125  # |x| up to which eight terms of expm1 are exact to rounding
+
+
+@inlined
+def _grown(x):
+    """exp(x) - 1, for the short steps of nearly all clones without a call."""
+    if abs(x) > SERIES:
+        return expm1(x)
+    rest = 1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0 * (1.0 + x / 9.0)))
+    return x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * rest))))
 
 
 @kernel
@@ -22,92 +35,120 @@ def _mean(factor, cells):
     return top / bottom if bottom > 0.0 else 1.0
 
 
-@kernel
-def _rounded(cells, small, rng):
-    """Few cells are whole cells; the fraction decides by chance."""
-    if cells < small:
-        whole = np.floor(cells)
-        return whole + (1.0 if rng.random() < cells - whole else 0.0)
-    return cells
+@inlined
+def _leaving(cells, hazard, small, rng):
+    """Cells that leave in a step."""
+    return cells_leaving(cells, hazard, rng) if cells < small else -cells * _grown(-hazard)
 
 
-@kernel
-def _taken(cells, share, small, rng):
-    """How many of `cells` leave when each leaves with probability `share`."""
-    if cells < small:
-        whole = int(_rounded(cells, small, rng))
-        return float(rng.binomial(whole, share)) if whole > 0 else 0.0
-    return _rounded(cells * share, small, rng)
+@inlined
+def _leaving_share(cells, hazard, share, small, rng):
+    """The same where the share that leaves, 1 - exp(-hazard), is that of all clones."""
+    return cells_leaving(cells, hazard, rng) if cells < small else cells * share
 
 
-@kernel
+@inlined
 def _born(cells, growth, small, rng):
-    """Daughters of `cells` where each has exp(growth) descendants on average, itself included."""
-    if cells < small:  # a Yule process: failures before `cells` successes
-        return (
-            float(rng.negative_binomial(int(cells), exp(-growth))) if cells >= 1.0 and growth > 0.0 else 0.0
-        )
-    return cells * (exp(growth) - 1.0)
+    """Daughters in a step."""
+    return cells_born(cells, growth, rng) if cells < small else cells * _grown(growth)
+
+
+@inlined
+def _choosing(cells, one, other, chance, rng):
+    """Of cells that leave at one of two rates, those at the first; by chance or as expected."""
+    if cells <= 0.0 or one <= 0.0:
+        return 0.0
+    share = one / (one + other)
+    return cells_choosing(cells, share, rng) if chance else cells * share
+
+
+@inlined
+def _arriving(cells, small, rng):
+    """Cells that engraft in a step."""
+    return cells_arriving(cells, rng) if cells < small else cells
+
+
+@kernel
+def _brought_to(wanted, cells, small, rng):
+    """Scale the cells of a phenotype to their total and make few cells whole; returns the relative step.
+
+    The fractions are rounded by systematic sampling: one random start, every clone up with the probability
+    of its fraction, and the sum kept to within a cell.
+    """
+    total = 0.0
+    for i in range(cells.size):
+        total += cells[i]
+    if not total > 0.0:
+        return 0.0
+    ratio = wanted / total if wanted > 0.0 else 1.0
+    level = rng.random() if small > 0.0 else 0.0
+    for i in range(cells.size):
+        scaled = cells[i] * ratio
+        if 0.0 < scaled < small:
+            level += scaled
+            scaled = np.floor(level)
+            level -= scaled
+        cells[i] = scaled
+    return abs(ratio - 1.0)
 
 
 @kernel
 def follow_clones(days, rates, arriving, totals, shares, factors, places, kept, small, rng):
-    """Fill `kept` [D, 5, C] and return the largest correction of a total."""
-    clones, largest, reported = shares.size, 0.0, 0
+    """Fill `kept` [D, 5, C] and return the largest correction of a total.
+
+    shares : float64 [2, C], of each clone among the cells that arrive as memory and as effector_1
+    """
+    clones, largest, reported = shares.shape[1], 0.0, 0
     n = np.zeros((5, clones))
+    n_0, n_1, n_2, n_3, n_4 = n[0], n[1], n[2], n[3], n[4]
     for step in range(days.size):
         while reported < places.size and places[reported] == step:
             kept[reported] = n
             reported += 1
         if step == days.size - 1:
             break
-        dt, r = days[step + 1] - days[step], rates[step]
-        activating, returning = _mean(factors[0], n[0]), _mean(factors[3], n[3])
-        dividing_0, dividing_2 = _mean(factors[1], n[0]), _mean(factors[1], n[2])
-        dividing_3, exhausting = _mean(factors[1], n[3]), _mean(factors[2], n[3])
+        r = rates[step] * (days[step + 1] - days[step])
+        come_0, come_2 = arriving[step, 0], arriving[step, 1]
+        come = come_0 + come_2 > NO_CELL
+        activating, returning = r[2] / _mean(factors[0], n_0), r[9] / _mean(factors[3], n_3)
+        dividing_0, dividing_2 = r[0] / _mean(factors[1], n_0), r[4] / _mean(factors[1], n_2)
+        dividing_3, exhausting = r[6] / _mean(factors[1], n_3), r[8] / _mean(factors[2], n_3)
+        share_1, share_2, share_4 = -expm1(-r[3]), -expm1(-r[5]), -expm1(-r[10])
         for i in range(clones):
-            a, f = factors[0, i] / activating, factors[1, i]
-            x, back = factors[2, i] / exhausting, factors[3, i] / returning
-            new_0 = n[0, i] + _born(n[0, i], r[0] * f / dividing_0 * dt, small, rng)
-            new_2 = n[2, i] + _born(n[2, i], r[4] * f / dividing_2 * dt, small, rng)
-            new_3 = n[3, i] + _born(n[3, i], r[6] * f / dividing_3 * dt, small, rng)
-            out = r[1] + r[2] * a
-            gone = _taken(new_0, 1.0 - exp(-out * dt), small, rng)
-            primed = _taken(gone, r[2] * a / out, small, rng) if out > 0.0 else 0.0
-            ready = _taken(n[1, i], 1.0 - exp(-r[3] * dt), small, rng)
-            changed = _taken(new_2, 1.0 - exp(-r[5] * dt), small, rng)
-            out = r[7] + r[8] * x + r[9] * back
-            left = _taken(new_3, 1.0 - exp(-out * dt), small, rng)
-            tired = _taken(left, r[8] * x / out, small, rng) if out > 0.0 else 0.0
-            rest = r[7] + r[9] * back
-            rested = _taken(left - tired, r[9] * back / rest, small, rng) if rest > 0.0 else 0.0
-            lost = _taken(n[4, i], 1.0 - exp(-r[10] * dt), small, rng)
-            n[0, i] = new_0 - gone + rested + _rounded(arriving[step, 0] * shares[i], small, rng)
-            n[1, i] += primed - ready
-            n[2, i] = new_2 - changed + 2.0 * ready + _rounded(arriving[step, 1] * shares[i], small, rng)
-            n[3, i] = new_3 - left + changed
-            n[4, i] += tired - lost
+            f, gain_0, gain_1, gain_2, gain_3, gain_4 = factors[1, i], 0.0, 0.0, 0.0, 0.0, 0.0
+            if n_0[i] > 0.0:
+                a = activating * factors[0, i]
+                cells = n_0[i] + _born(n_0[i], dividing_0 * f, small, rng)
+                left = _leaving(cells, r[1] + a, small, rng)
+                gain_1 = _choosing(left, a, r[1], cells < small, rng)
+                n_0[i] = cells - left
+            if n_1[i] > 0.0:
+                left = _leaving_share(n_1[i], r[3], share_1, small, rng)
+                gain_2 = 2.0 * left
+                n_1[i] -= left
+            if n_2[i] > 0.0:
+                cells = n_2[i] + _born(n_2[i], dividing_2 * f, small, rng)
+                gain_3 = _leaving_share(cells, r[5], share_2, small, rng)
+                n_2[i] = cells - gain_3
+            if n_3[i] > 0.0:
+                x, back = exhausting * factors[2, i], returning * factors[3, i]
+                cells = n_3[i] + _born(n_3[i], dividing_3 * f, small, rng)
+                left = _leaving(cells, r[7] + x + back, small, rng)
+                gain_4 = _choosing(left, x, r[7] + back, cells < small, rng)
+                gain_0 = _choosing(left - gain_4, back, r[7], cells < small, rng)
+                n_3[i] = cells - left
+            if n_4[i] > 0.0:
+                n_4[i] -= _leaving_share(n_4[i], r[10], share_4, small, rng)
+            if come:
+                gain_0 += _arriving(come_0 * shares[0, i], small, rng)
+                gain_2 += _arriving(come_2 * shares[1, i], small, rng)
+            n_0[i] += gain_0
+            n_1[i] += gain_1
+            n_2[i] += gain_2
+            n_3[i] += gain_3
+            n_4[i] += gain_4
         for j in range(5):
-            total = 0.0
-            for i in range(clones):
-                total += n[j, i]
-            wanted = totals[step + 1, j]
-            if total > 0.0 and wanted > 0.0:
-                if wanted > 1000.0:
-                    largest = max(largest, abs(wanted / total - 1.0))
-                few, many = 0.0, 0.0
-                for i in range(clones):
-                    n[j, i] = _rounded(n[j, i] * wanted / total, small, rng)
-                    if n[j, i] < small:
-                        few += n[j, i]
-                    else:
-                        many += n[j, i]
-                left_over = wanted - few
-                if many > 0.0 and abs(left_over / many - 1.0) < 0.01:
-                    for i in range(clones):
-                        if n[j, i] >= small:
-                            n[j, i] *= left_over / many
-        for j in range(5):
-            for i in range(clones):
-                n[j, i] = _rounded(n[j, i], small, rng)
+            correction = _brought_to(totals[step + 1, j], n[j], small, rng)
+            if totals[step + 1, j] > 1000.0:
+                largest = max(largest, correction)
     return largest

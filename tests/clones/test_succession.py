@@ -6,7 +6,7 @@ import pytest
 from cartsim.clones.course import PHENOTYPES, RATES, RateCourse, rate_course
 from cartsim.clones.diversity import shannon, top_share
 from cartsim.clones.selection import SpreadInference
-from cartsim.clones.succession import Fitness, product_shares, succession
+from cartsim.clones.succession import Fitness, product_composition, product_shares, succession
 from cartsim.errors import FitError, ModelError
 
 CLONES = 300
@@ -114,7 +114,7 @@ def test_chance_favours_no_clone_for_its_size(of):
 
 
 def test_chance_is_that_of_a_birth_and_death_process():
-    """Single cells with birth and death: extinct by t with the textbook probability, mean as expected."""
+    """Clones of one engrafted cell on average: extinct by t as the textbook says, mean as expected."""
     birth, death, t = 0.3, 0.4, 4.0
     days = np.linspace(0.0, t, 401)
     clones = 4000
@@ -125,10 +125,36 @@ def test_chance_is_that_of_a_birth_and_death_process():
     found = succession(course, shares, np.ones((4, clones)), np.array([t]), rng=rng, small=1e9)
     counts, lasted = found.counts(t), t - days[1]
     grown = np.exp((birth - death) * lasted)
-    extinct = death * (1.0 - grown) / (death - birth * grown)
+    lost = death * (1.0 - grown) / (death - birth * grown)  # the offspring of one cell
+    extinct = np.exp(lost - 1.0)  # of a Poisson number of cells
     error = 4.0 * np.sqrt(extinct * (1.0 - extinct) / clones)
     assert (counts == 0).mean() == pytest.approx(extinct, abs=error + 0.005)
-    assert counts.mean() == pytest.approx(grown, abs=0.08)
+    assert counts.sum() == pytest.approx(clones * grown, abs=1.0), "brought to the course's total"
+
+
+def test_a_clone_of_memory_cells_alone_has_no_effectors_and_the_sum_stays():
+    """Only the factor's phenotype matters: two clones, one arriving as memory, one as effector cells."""
+    days = np.linspace(0.0, 5.0, 101)
+    course = one_phenotype(0.5, 0.4, days, 1e6 * np.exp(0.1 * days))
+    arriving, totals = course.arriving.copy(), course.totals.copy()
+    arriving[0, 1] = 3e6
+    totals[1:, 2] = 3e6
+    course = RateCourse(days, course.rates, arriving, totals)
+    found = succession(course, np.eye(2), np.ones((4, 2)), np.array([5.0]), rng=np.random.default_rng(8))
+    np.testing.assert_allclose(found.cells[0, 0], [totals[-1, 0], 0.0], rtol=1e-8)
+    np.testing.assert_allclose(found.cells[0, 2], [0.0, 3e6], rtol=1e-8)
+    np.testing.assert_allclose(found.product, [course.memory, 1.0 - course.memory])
+
+
+def test_a_products_composition_keeps_its_memory_share_and_scatters_as_asked():
+    shares = np.full(20_000, 1.0 / 20_000)
+    both = product_composition(shares, 0.25, np.random.default_rng(9), concentration=7.0)
+    part = 0.25 * both[0] / (0.25 * both[0] + 0.75 * both[1])
+    np.testing.assert_allclose(both.sum(axis=1), 1.0)
+    assert part.mean() == pytest.approx(0.25, abs=0.005)
+    assert part.std() == pytest.approx(np.sqrt(0.25 * 0.75 / 8.0), rel=0.03)
+    with pytest.raises(ModelError, match="memory share"):
+        product_composition(shares, 1.0, np.random.default_rng(9), concentration=7.0)
 
 
 @pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
