@@ -22,12 +22,16 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--hide-scrollbars",
 )  # fmt: skip
-# Every library that draws on canvases draws lines by stroke(): the time of the last one is when a redraw was done.
+# Charting libraries draw lines on canvases by stroke(): a redraw is done when the last one in view is
+# (a third of the chart at least).
 WATCH = """
 window.drawn = 0; window.pressed = 0;
 const stroke = CanvasRenderingContext2D.prototype.stroke;
 CanvasRenderingContext2D.prototype.stroke = function (...all) {
-  window.drawn = performance.now(); return stroke.apply(this, all);
+  const box = this.canvas.getBoundingClientRect();
+  const seen = Math.min(box.bottom, window.innerHeight) - Math.max(box.top, 0);
+  if (seen > box.height / 3) window.drawn = performance.now();
+  return stroke.apply(this, all);
 };
 window.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
 """

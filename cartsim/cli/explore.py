@@ -26,7 +26,7 @@ def explore(
         Path | None, typer.Option(help="The fit's patient table, where its folder does not hold it.")
     ] = None,
 ) -> None:
-    """Explore a model or a fit on a local page; it listens on 127.0.0.1 only and loads nothing from elsewhere."""
+    """Explore a model or a fit on a page of this machine (127.0.0.1 only, nothing from elsewhere)."""
     from cartsim.explore.serve import free_port, nicegui, scenario_of, serve
 
     nicegui()  # said before anything is compiled

@@ -1,4 +1,4 @@
-"""Any model as a scenario to explore: its published scenarios, its dose and its most influential parameters."""
+"""Any model as a scenario to explore: published scenarios, dose and most influential parameters."""
 
 from __future__ import annotations
 

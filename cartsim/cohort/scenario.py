@@ -41,6 +41,7 @@ class Dial:
     log : equal steps are equal factors
     zero : the left end means 0, nothing given
     about : one sentence for who wants to know more
+    needs : (choice, value) pairs, one of which must be chosen for the dial to matter; none = always
     """
 
     name: str
@@ -51,6 +52,7 @@ class Dial:
     value: float
     log: bool = field(default=True, kw_only=True)
     zero: bool = field(default=False, kw_only=True)
+    needs: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     about: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -59,6 +61,10 @@ class Dial:
             raise CartsimError(
                 f"control {self.name!r} has impossible ends", value=(self.lowest, self.highest)
             )
+
+    def matters(self, settings: Settings) -> bool:
+        """Whether the dial changes anything under these choices."""
+        return not self.needs or any(settings.get(name) == value for name, value in self.needs)
 
     def at(self, share: float) -> float:
         """The value at a share (0 to 1) of the slider's way, to three figures."""
@@ -250,7 +256,7 @@ def response_seen(
     visits: Array,
     immunofixation: float,
 ) -> ResponseSeen:
-    """IMWG response at visits (V,), without assay error and deaths; outputs (n, T), shares as of `crs_seen`."""
+    """IMWG response at visits (V,), without assay error and deaths; outputs (n, T), shares as in CRS."""
     at = np.append(0.0, visits)
     m_protein, chain, marrow = (np.maximum(at_visits(days, outputs[n], at), 0.0) for n in RESPONSE_NEEDS)
     settings = ImwgSettings(immunofixation=immunofixation, immunofixation_stringent=immunofixation)

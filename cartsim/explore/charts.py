@@ -17,8 +17,10 @@ Array = NDArray[np.float64]
 Options = dict[str, Any]
 FONT = "Roboto, 'DejaVu Sans', sans-serif"
 FEVER = 38.0
+DASHED = ("il6_signal",)  # until a blocker is given it is the line of IL-6
 DEPTH = 6  # decades shown below the highest value; tumours fall to single cells
 ROOM = 0.08  # of the range, above and below curves on a linear axis
+WIDTH = 250.0  # pixels of a chart, roughly: what lies closer together cannot be seen and takes time to draw
 # Ticks of a log axis as 0.1, 1, 100, 10⁴ (as in the report's figures).
 POWER = """value => {
   const e = Math.round(Math.log10(value));
@@ -59,7 +61,7 @@ def layout(panel: Panel) -> Options:
         {
             "id": name, "name": label, "type": "line", "showSymbol": False, "datasetIndex": 0,
             "encode": {"x": "day", "y": name}, "color": CYCLE[k], "z": 10 - k,
-            "lineStyle": {"width": 2.2 if k == 0 else 1.5, "type": "dashed" if name == "il6_signal" else "solid"},
+            "lineStyle": {"width": 1.5 if k else 2.2, "type": "dashed" if name in DASHED else "solid"},
             "emphasis": {"disabled": True},
         }
         for k, (name, label) in enumerate(zip(panel.outputs, panel.labels, strict=True))
@@ -91,8 +93,8 @@ def layout(panel: Panel) -> Options:
             *lines,
             {"id": "samples", "name": "measured", "type": "scatter", "symbolSize": 7, "data": [], "z": 20,
              "itemStyle": {"color": INK, "borderColor": "white", "borderWidth": 1}},
-            {"id": "below", "name": "below limit", "type": "scatter", "symbol": "triangle", "symbolRotate": 180,
-             "symbolSize": 7, "data": [], "z": 20,
+            {"id": "below", "name": "below limit", "type": "scatter", "symbol": "triangle",
+             "symbolRotate": 180, "symbolSize": 7, "data": [], "z": 20,
              "itemStyle": {"color": "white", "borderColor": INK, "borderWidth": 1}},
         ],
     }  # fmt: skip
@@ -103,7 +105,7 @@ def frame(panel: Panel, picture: Picture, reference: Picture | None = None) -> O
     if not picture.curves:  # nothing could be solved: an empty chart, not the curves of before
         return _empty(panel)
     end = _end(panel, picture)
-    shown = picture.days <= end + 1e-9
+    shown = _seen(picture.days, end)
     first = picture.curves[panel.outputs[0]]
     then = None if reference is None else reference.curves.get(first.name)
     low, high = _range(panel, picture, then, reference, end)
@@ -112,7 +114,7 @@ def frame(panel: Panel, picture: Picture, reference: Picture | None = None) -> O
         columns[name] = _column(picture.curves[name].line[shown], panel, low)
     pinned = {"day": [], "value": []}
     if then is not None:
-        inside = reference.days <= end + 1e-9
+        inside = _seen(reference.days, end)
         pinned = {"day": _short(reference.days[inside]), "value": _column(then.line[inside], panel, low)}
     quantified, below = _points(picture.samples.get(first.name, ()), end)
     return {
@@ -144,6 +146,15 @@ def _empty(panel: Panel) -> Options:
 def _end(panel: Panel, picture: Picture) -> float:
     last = float(picture.days[-1])
     return min(last, ACUTE_DAYS) if panel.acute else last
+
+
+def _seen(days: Array, end: float) -> NDArray[np.bool_]:
+    """Days up to `end` that are a pixel apart."""
+    pixel = np.floor(days / end * WIDTH)
+    first = np.append(True, pixel[1:] > pixel[:-1])
+    last = np.searchsorted(days, end + 1e-9) - 1
+    first[last] = True
+    return first & (days <= end + 1e-9)
 
 
 def _range(
@@ -210,7 +221,10 @@ def _crs(panel: Panel, picture: Picture) -> Options:
     return {
         "silent": True,
         "itemStyle": {"color": ORANGE, "opacity": 0.18},
-        "label": {"show": panel.outputs[0] == "temperature", "position": "insideTop", "color": INK, "fontSize": 11},
+        "label": {
+            "show": panel.outputs[0] == "temperature", "position": "insideBottom",
+            "color": INK, "fontSize": 11,
+        },
         "data": [[{"name": "CRS", "xAxis": crs.onset}, {"xAxis": crs.end}]],
     }  # fmt: skip
 
@@ -220,7 +234,7 @@ def _marks(panel: Panel, picture: Picture, end: float) -> Options:
     data = []
     dashed = {"type": "dashed", "color": GREY, "width": 1}
     limit = picture.limits.get(panel.outputs[0])
-    label = {"color": INK, "fontSize": 10, "position": "insideEndTop"}
+    label = {"color": INK, "fontSize": 10, "position": "insideEndBottom"}
     if limit and panel.log:
         text = {**label, "formatter": f"LLOQ {exact(limit)}"}
         data.append({"yAxis": limit, "lineStyle": dashed, "label": text})

@@ -10,6 +10,7 @@ of 3.6 MB; an installation of 29 MB in place of 119 MB and Bokeh's 32. Both load
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from typing import Any
@@ -32,6 +33,31 @@ RESEARCH_USE = (
     "Research use only. Curves and probabilities of a model, not of a person: no clinical decisions."
 )
 STEPS = 200  # of a slider's way
+# Charts in view are drawn at once, the others when the controls rest or they come into view: each takes time.
+DRAW = """
+window.cartsim = {
+  waiting: new Map(), timer: null,
+  inView(element) {
+    const box = element.getBoundingClientRect();
+    return Math.min(box.bottom, window.innerHeight) - Math.max(box.top, 0) > box.height / 3;
+  },
+  draw(frames) {
+    for (const [id, option] of frames) this.waiting.set(id, option);
+    this.flush(false);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(true), 250);
+  },
+  flush(all) {
+    for (const [id, option] of [...this.waiting]) {
+      const chart = getElement(id);
+      if (!chart || !chart.chart || !(all || this.inView(chart.$el))) continue;
+      chart.chart.setOption(option);
+      this.waiting.delete(id);
+    }
+  },
+};
+window.addEventListener('scroll', () => window.cartsim.flush(false), {passive: true});
+"""
 LOG = logging.getLogger("cartsim.explore")
 
 
@@ -41,11 +67,12 @@ class Page:
     def __init__(self, scenario: Scenario) -> None:
         from nicegui import ui
 
-        self.ui, self.scenario = ui, scenario
+        self.ui, self.scenario, self.client = ui, scenario, ui.context.client
         self.settings: dict[str, Any] = started(scenario)
         self.controls = {control.name: control for control in scenario.controls({})}
         self.sliders: dict[str, Any] = {}
         self.values: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {}
         self.charts: list[tuple[Panel, Any]] = []
         self.reference: Picture | None = None
         self.shown: Picture | None = None
@@ -57,6 +84,7 @@ class Page:
     def _build(self, first: Picture) -> None:
         ui, scenario = self.ui, self.scenario
         ui.add_css(STYLE)
+        ui.add_head_html(f"<script>{DRAW}</script>")
         with ui.element("header").classes("head w-full"):
             ui.html(f"<h1>{_text(scenario.title)}</h1>", sanitize=False)
             ui.label(scenario.subtitle).classes("sub")
@@ -118,7 +146,7 @@ class Page:
 
     def _slider(self, control: Dial) -> None:
         ui = self.ui
-        with ui.column().classes("w-full gap-0"):
+        with ui.column().classes("w-full gap-0") as group:
             with ui.row().classes("w-full no-wrap justify-between items-baseline"):
                 label = ui.label(control.label).classes("label")
                 if control.about:
@@ -129,6 +157,8 @@ class Page:
                 on_change=lambda event, name=control.name: self.moved(name, event.value),
             ).props(f'dense data-name={control.name} aria-label="{_text(control.label)}"')  # fmt: skip
         self.sliders[control.name] = slider
+        self.groups[control.name] = group
+        group.set_visibility(control.matters(self.settings))
 
     def _charts(self, first: Picture) -> None:
         ui = self.ui
@@ -159,7 +189,7 @@ class Page:
         self.redraw()
 
     def reset(self) -> None:
-        """Everything as it was first, but for the choices that name a patient, product or published scenario."""
+        """Everything as it was first, but for the patient, product or published scenario."""
         kept = {
             c.name: self.settings[c.name]
             for c in self.controls.values()
@@ -193,6 +223,8 @@ class Page:
 
     def redraw(self) -> None:
         """Draw the newest settings; those passed over while one is at work are never drawn."""
+        for name, group in self.groups.items():
+            group.set_visibility(self.controls[name].matters(self.settings))
         self.wanted = True
         if not self.busy:
             self.busy = True
@@ -203,26 +235,24 @@ class Page:
             while self.wanted:
                 self.wanted = False
                 begin = time.perf_counter()
-                picture, frames = await asyncio.to_thread(self._drawn, dict(self.settings))
-                if picture is not None:
+                try:
+                    picture, frames = await asyncio.to_thread(self._drawn, dict(self.settings))
                     self._show(picture, frames, 1e3 * (time.perf_counter() - begin))
+                except Exception as error:  # whatever it is: said, counted and logged, and the page goes on
+                    if not isinstance(error, CartsimError):
+                        LOG.exception("no picture of %s", self.settings)
+                    self._refuse(f"{error}" or type(error).__name__)
         finally:
             self.busy = False
 
-    def _drawn(self, settings: dict[str, Any]) -> tuple[Picture | None, list[dict[str, Any]]]:
-        try:
-            picture = self.scenario.picture(settings)
-        except CartsimError as error:  # said and counted; the page goes on
-            self.refused += 1
-            LOG.warning("no picture of %s: %s", settings, error)
-            self._refuse(str(error))
-            return None, []
+    def _drawn(self, settings: dict[str, Any]) -> tuple[Picture, list[dict[str, Any]]]:
+        picture = self.scenario.picture(settings)
         return picture, [frame(panel, picture, self.reference) for panel, _ in self.charts]
 
     def _show(self, picture: Picture, frames: list[dict[str, Any]], milliseconds: float) -> None:
         self.shown = picture
-        for (_, chart), changed in zip(self.charts, frames, strict=True):
-            chart.run_chart_method("setOption", changed)
+        told = [[chart.id, changed] for (_, chart), changed in zip(self.charts, frames, strict=True)]
+        self.client.run_javascript(f"cartsim.draw({json.dumps(told)})")
         self._say(picture, milliseconds)
 
     def _say(self, picture: Picture, milliseconds: float) -> None:
@@ -234,6 +264,7 @@ class Page:
         self.remarks.set_content(f"<ul>{remarks_html(picture)}</ul>")
 
     def _refuse(self, why: str) -> None:
+        self.refused += 1
         said = f'<b class="bad">Not computed ({self.refused} so far): {_text(why)}</b>'
         self.status.set_content(said)
 

@@ -25,8 +25,8 @@ TOGETHER: tuple[tuple[str, tuple[str, ...], bool], ...] = (
 )
 SHORT = {
     "car_t": "all CAR+", "effector_1": "effector 1", "effector_2": "effector 2", "tem": "memory",
-    "treg": "Treg (host)", "il6_signal": "IL-6 not blocked", "marrow_fraction": "myeloma in marrow",
-    "exhausted_fraction": "exhausted CAR-T",
+    "exhausted": "exhausted", "treg": "Treg (host)", "il6_signal": "IL-6 not blocked",
+    "marrow_fraction": "myeloma in marrow", "exhausted_fraction": "exhausted CAR-T",
 }  # fmt: skip
 
 

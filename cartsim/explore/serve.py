@@ -82,4 +82,5 @@ def serve(scenario: Scenario, *, port: int, show: bool, say: Callable[[str], Non
         show=show,
         reload=False,
         show_welcome_message=False,
+        ws_per_message_deflate=False,  # on one machine compressing takes longer than sending
     )

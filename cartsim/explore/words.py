@@ -100,9 +100,8 @@ def _bar(
         for word, share in shares.items()
         if math.isfinite(share) and share > 0.0
     )
-    keys = ", ".join(
-        f"{escape(word)} {share:.0%}" for word, share in shares.items() if math.isfinite(share) and share < NARROW
-    )  # fmt: skip
+    narrow = {word: share for word, share in shares.items() if math.isfinite(share) and share < NARROW}
+    keys = ", ".join(f"{escape(word)} {share:.0%}" for word, share in narrow.items())
     small = f'<div class="small">{keys}</div>' if keys else ""
     return f'<div class="what"><b>{title}</b> <span>{said}</span></div><div class="bar">{parts}</div>{small}'
 
@@ -127,7 +126,9 @@ body {{ background: #F5F7FA; color: {INK}; font-family: Roboto, 'DejaVu Sans', s
 .label {{ font-size: 13px; }} .value {{ font-size: 13px; font-weight: 600; }}
 .what {{ font-size: 13px; margin-bottom: 4px; }} .what span {{ color: #52606D; margin-left: 6px; }}
 .bar {{ display: flex; height: 24px; border-radius: 4px; overflow: hidden; border: 1px solid {PALE}; }}
-.bar div {{ font-size: 11.5px; line-height: 22px; text-align: center; white-space: nowrap; overflow: hidden; }}
+.bar div {{ font-size: 11.5px; line-height: 22px; text-align: center; white-space: nowrap; }}
+.bar div {{ overflow: hidden; }}
+.q-btn-toggle .q-btn {{ padding: 0 9px; }}
 .small {{ font-size: 11px; color: {GREY}; }}
 .strip {{ display: flex; margin-top: 6px; text-align: center; font-size: 11px; line-height: 13px; }}
 .note {{ font-size: 12px; color: #52606D; }} .note b {{ color: {INK}; font-weight: 600; }}
