@@ -11,7 +11,7 @@ HOUSE = Path(__file__).resolve().parent.parent / "cartsim"
 STOREYS = {
     "errors": 0, "version": 0, "units": 0.5, "kernels": 1, "spec": 2, "models": 3, "regimen": 4, "observe": 4,
     "data": 5, "solve": 5.5, "simulate": 6, "endpoints": 7, "infer": 7, "clones": 7, "cohort": 8, "report": 9,
-    "study": 9.5, "interop": 9.7, "cli": 10,
+    "study": 9.5, "interop": 9.7, "explore": 9.8, "cli": 10,
 }  # fmt: skip
 FILES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
 READABLE_LINES = 400

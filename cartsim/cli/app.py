@@ -12,6 +12,7 @@ from cartsim.cli.check import check
 from cartsim.cli.check_models import check_models
 from cartsim.cli.cohort import cohort
 from cartsim.cli.diagnose import diagnose
+from cartsim.cli.explore import explore
 from cartsim.cli.export import export
 from cartsim.cli.fit import fit
 from cartsim.cli.import_sbml import import_sbml
@@ -29,7 +30,7 @@ from cartsim.version import __version__
 
 VERBS = (
     fit, diagnose, vpc, sbc, check, nca, simulate, trial, cohort, predict,
-    models, check_models, export, recipe, warmup, bench,
+    explore, models, check_models, export, recipe, warmup, bench,
 )  # fmt: skip
 EXIT_CODES = {
     0: "done, every gate passed",
