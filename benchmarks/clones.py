@@ -17,8 +17,9 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from benchmarks.record import RESULTS, head, setting, table, write
-from cartsim.clones.course import RateCourse, rate_course
+from cartsim.clones.course import RateCourse
 from cartsim.clones.diversity import shannon, top_share
+from cartsim.clones.drivers import rate_course
 from cartsim.clones.selection import SpreadInference, diversity_summary
 from cartsim.clones.succession import Fitness, product_shares, succession
 

@@ -119,7 +119,7 @@ def succession(
     ----------
     course : RateCourse
     shares : float64 (C,), of the product, adding up to 1; or (2, C), among the cells that arrive as memory
-        and among those that arrive as effectors, see `product_composition`
+        and among those of every other phenotype, see `product_composition`
     factors : float64 (4, C), see `Fitness.draw`; ones for neutral clones
     days : float64 (D,), rising, within the course; the nearest step's end is reported
     rng : Generator, or None for expectations only
@@ -151,7 +151,7 @@ def succession(
     chance = rng is not None
     by_phenotype = np.ascontiguousarray(np.broadcast_to(shares, (2, clones)))
     correction = follow_clones(
-        course.days, course.rates, course.arriving, course.totals, by_phenotype, factors,
+        course.days, course.rates, course.arriving, course.totals, course.daughters, by_phenotype, factors,
         places, kept, small if chance else 0.0, rng if chance else np.random.default_rng(0),
     )  # fmt: skip
     product = np.array([course.memory, 1.0 - course.memory]) @ by_phenotype

@@ -93,10 +93,11 @@ def _brought_to(wanted, cells, small, rng):
 
 
 @kernel
-def follow_clones(days, rates, arriving, totals, shares, factors, places, kept, small, rng):
+def follow_clones(days, rates, arriving, totals, daughters, shares, factors, places, kept, small, rng):
     """Fill `kept` [D, 5, C] and return the largest correction of a total.
 
-    shares : float64 [2, C], of each clone among the cells that arrive as memory and as effector_1
+    shares : float64 [2, C], of each clone among the cells that arrive as memory and as another phenotype
+    daughters : effector_2 cells of one effector_1 cell; above 1 becoming them is a division, by clone
     """
     clones, largest, reported = shares.shape[1], 0.0, 0
     n = np.zeros((5, clones))
@@ -108,12 +109,12 @@ def follow_clones(days, rates, arriving, totals, shares, factors, places, kept, 
         if step == days.size - 1:
             break
         r = rates[step] * (days[step + 1] - days[step])
-        come_0, come_2 = arriving[step, 0], arriving[step, 1]
-        come = come_0 + come_2 > NO_CELL
+        at_once, proliferating = not r[3] < np.inf, daughters > 1.0
         activating, returning = r[2] / _mean(factors[0], n_0), r[9] / _mean(factors[3], n_3)
         dividing_0, dividing_2 = r[0] / _mean(factors[1], n_0), r[4] / _mean(factors[1], n_2)
         dividing_3, exhausting = r[6] / _mean(factors[1], n_3), r[8] / _mean(factors[2], n_3)
-        share_1, share_2, share_4 = -expm1(-r[3]), -expm1(-r[5]), -expm1(-r[10])
+        changing = r[5] / _mean(factors[1], n_2) if proliferating else r[5]
+        share_1, share_2, share_4 = -expm1(-r[3]), -expm1(-r[5] - r[11]), -expm1(-r[10])
         for i in range(clones):
             f, gain_0, gain_1, gain_2, gain_3, gain_4 = factors[1, i], 0.0, 0.0, 0.0, 0.0, 0.0
             if n_0[i] > 0.0:
@@ -122,14 +123,21 @@ def follow_clones(days, rates, arriving, totals, shares, factors, places, kept, 
                 left = _leaving(cells, r[1] + a, small, rng)
                 gain_1 = _choosing(left, a, r[1], cells < small, rng)
                 n_0[i] = cells - left
+                if at_once:
+                    gain_1, gain_2 = 0.0, 2.0 * gain_1
             if n_1[i] > 0.0:
                 left = _leaving_share(n_1[i], r[3], share_1, small, rng)
-                gain_2 = 2.0 * left
+                gain_2 += 2.0 * left
                 n_1[i] -= left
             if n_2[i] > 0.0:
                 cells = n_2[i] + _born(n_2[i], dividing_2 * f, small, rng)
-                gain_3 = _leaving_share(cells, r[5], share_2, small, rng)
-                n_2[i] = cells - gain_3
+                if proliferating:
+                    left = _leaving(cells, changing * f + r[11], small, rng)
+                    gain_3 = daughters * _choosing(left, changing * f, r[11], cells < small, rng)
+                else:
+                    left = _leaving_share(cells, r[5] + r[11], share_2, small, rng)
+                    gain_3 = left if r[11] == 0.0 else _choosing(left, r[5], r[11], cells < small, rng)
+                n_2[i] = cells - left
             if n_3[i] > 0.0:
                 x, back = exhausting * factors[2, i], returning * factors[3, i]
                 cells = n_3[i] + _born(n_3[i], dividing_3 * f, small, rng)
@@ -139,15 +147,16 @@ def follow_clones(days, rates, arriving, totals, shares, factors, places, kept, 
                 n_3[i] = cells - left
             if n_4[i] > 0.0:
                 n_4[i] -= _leaving_share(n_4[i], r[10], share_4, small, rng)
-            if come:
-                gain_0 += _arriving(come_0 * shares[0, i], small, rng)
-                gain_2 += _arriving(come_2 * shares[1, i], small, rng)
             n_0[i] += gain_0
             n_1[i] += gain_1
             n_2[i] += gain_2
             n_3[i] += gain_3
             n_4[i] += gain_4
         for j in range(5):
+            if arriving[step, j] > NO_CELL:
+                of_product = shares[min(j, 1)]
+                for i in range(clones):
+                    n[j, i] += _arriving(arriving[step, j] * of_product[i], small, rng)
             correction = _brought_to(totals[step + 1, j], n[j], small, rng)
             if totals[step + 1, j] > 1000.0:
                 largest = max(largest, correction)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from cartsim.clones.course import PHENOTYPES, RATES, RateCourse, rate_course
+from cartsim.clones.course import PHENOTYPES, RATES, RateCourse
 from cartsim.clones.diversity import shannon, top_share
+from cartsim.clones.drivers import rate_course
 from cartsim.clones.selection import SpreadInference
 from cartsim.clones.succession import Fitness, product_composition, product_shares, succession
 from cartsim.errors import FitError, ModelError
@@ -22,7 +23,7 @@ def one_phenotype(division, death, days, totals) -> RateCourse:
     rates = np.zeros((len(days) - 1, len(RATES)))
     rates[:, RATES.index("memory_division")] = division
     rates[:, RATES.index("memory_death")] = death
-    arriving = np.zeros((len(days) - 1, 2))
+    arriving = np.zeros((len(days) - 1, len(PHENOTYPES)))
     arriving[0, 0] = totals[1]
     cells = np.zeros((len(days), len(PHENOTYPES)))
     cells[:, 0] = totals
@@ -39,15 +40,6 @@ def test_neutral_clones_add_up_to_the_course_and_keep_their_shares(course):
     for day in found.days:
         counts = found.counts(day)
         np.testing.assert_allclose(counts / counts.sum(), shares, rtol=1e-8)
-
-
-@pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
-def test_the_course_is_the_patients_own(course):
-    assert course.totals.shape[1] == len(PHENOTYPES)
-    peak = course.totals.sum(axis=1).argmax()
-    assert 8.0 < course.days[peak] < 20.0, "the slow product peaks in the second week"
-    # the model's own dose, of which the scenario engrafts 0.12 %
-    assert course.arriving.sum() == pytest.approx(0.0012 * 450e6, rel=1e-6)
 
 
 @pytest.mark.slow  # the flagship at the default tolerance: a compile of its own
@@ -137,7 +129,7 @@ def test_a_clone_of_memory_cells_alone_has_no_effectors_and_the_sum_stays():
     days = np.linspace(0.0, 5.0, 101)
     course = one_phenotype(0.5, 0.4, days, 1e6 * np.exp(0.1 * days))
     arriving, totals = course.arriving.copy(), course.totals.copy()
-    arriving[0, 1] = 3e6
+    arriving[0, 2] = 3e6
     totals[1:, 2] = 3e6
     course = RateCourse(days, course.rates, arriving, totals)
     found = succession(course, np.eye(2), np.ones((4, 2)), np.array([5.0]), rng=np.random.default_rng(8))
