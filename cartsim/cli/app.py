@@ -10,6 +10,7 @@ import typer
 from cartsim.cli.bench import bench
 from cartsim.cli.check import check
 from cartsim.cli.check_models import check_models
+from cartsim.cli.clones import clones
 from cartsim.cli.cohort import cohort
 from cartsim.cli.diagnose import diagnose
 from cartsim.cli.explore import explore
@@ -29,7 +30,7 @@ from cartsim.errors import CartsimError
 from cartsim.version import __version__
 
 VERBS = (
-    fit, diagnose, vpc, sbc, check, nca, simulate, trial, cohort, predict,
+    fit, diagnose, vpc, sbc, check, nca, simulate, trial, cohort, clones, predict,
     explore, models, check_models, export, recipe, warmup, bench,
 )  # fmt: skip
 EXIT_CODES = {

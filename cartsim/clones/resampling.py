@@ -166,6 +166,8 @@ def overlap_of(
 ) -> pd.DataFrame:
     """Overlap of the samples of a subject and compartment: each with the one before it and with the first.
 
+    A sample of the product, where there is one, is the first of every compartment (`CloneTable.followed`).
+
     Columns `subject`, `compartment`, `from`, `time` (day), then those of `overlap_table`; empty where no
     subject has two samples of a compartment.
     """
@@ -173,8 +175,7 @@ def overlap_of(
 
     columns = ["subject", "compartment", "from", "time", "index", "value", "lower", "upper"]
     found = [pd.DataFrame(columns=columns)]
-    for (subject, compartment), _ in table.rows.groupby(["subject", "compartment"]):
-        wide = table.counts(subject=subject, compartment=compartment)
+    for (subject, compartment), wide in table.followed().items():
         days = list(wide.columns)
         for k, day in enumerate(days[1:], start=1):
             for before in dict.fromkeys((days[k - 1], days[0])):

@@ -71,12 +71,16 @@ class Succession:
     factors: Array
     correction: float
 
-    def counts(self, day: float) -> Array:
-        """Cells of each clone on a day of `days`, all phenotypes, float64 (C,)."""
+    def place(self, day: float) -> int:
+        """Where a day is in `days`; ModelError where it is not."""
         at = int(np.abs(self.days - day).argmin())
         if abs(self.days[at] - day) > 1e-9:
             raise ModelError("no such day in this succession", value=day, limit=f"{self.days}")
-        return self.cells[at].sum(axis=0)
+        return at
+
+    def counts(self, day: float) -> Array:
+        """Cells of each clone on a day of `days`, all phenotypes, float64 (C,)."""
+        return self.cells[self.place(day)].sum(axis=0)
 
 
 def product_shares(clones: int, rng: np.random.Generator, *, spread: float = 1.0) -> Array:

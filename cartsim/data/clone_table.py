@@ -41,6 +41,7 @@ CLONE_ALIASES: Mapping[str, tuple[str, ...]] = {
     "phenotype": ("phenotype", "cell_phenotype", "cell_subset", "cell_type", "celltype"),
     "productive": ("productive",),
 }
+PRODUCT = frozenset({"product", "infusion product", "infusion_product", "ip", "drug product"})
 WRITTEN = ("subject_id", "time_day", "compartment", "phenotype", "clone_id", "duplicate_count")
 REQUIRED = ("clone", "count")
 _NO = frozenset({"f", "false", "0", "no"})
@@ -66,6 +67,29 @@ class CloneTable:
             rows = rows[rows[name] == value]
         wide = rows.pivot_table(index="clone", columns="time", values="count", aggfunc="sum", fill_value=0)
         return wide.sort_index(axis=1)
+
+    def followed(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """`counts` of every subject and compartment; a sample of the product comes before those of blood.
+
+        A compartment named as in `PRODUCT` is no series of its own where the subject has another one; it is
+        left out of a series that has a sample of that day itself.
+        """
+        import pandas as pd
+
+        found = {}
+        for subject, rows in self.rows.groupby("subject", sort=False):
+            product = rows["compartment"].str.lower().isin(PRODUCT)
+            first = CloneTable(rows[product], self.file)
+            for compartment in dict.fromkeys(rows["compartment"][~product]) or dict.fromkeys(
+                rows["compartment"]
+            ):
+                wide = self.counts(subject=subject, compartment=compartment)
+                if product.any() and not product.all():
+                    before = first.counts(subject=subject)
+                    before = before[[day for day in before if day not in set(wide.columns)]]
+                    wide = pd.concat([wide, before], axis=1).fillna(0).astype(int).sort_index(axis=1)
+                found[subject, compartment] = wide
+        return found
 
 
 def read_clone_table(

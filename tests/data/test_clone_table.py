@@ -55,6 +55,18 @@ def test_what_is_written_reads_back(tmp_path):
     pd.testing.assert_frame_equal(read_clone_table(tmp_path / "t.tsv").rows, rows)
 
 
+def test_the_product_comes_before_the_samples_of_blood(tmp_path):
+    text = "subject,day,tissue,clone_id,count\n" + "".join(
+        f"A,{day},{tissue},{clone},{count}\n"
+        for day, tissue, clone, count in (
+            (0, "IP", "x", 5), (0, "IP", "y", 2), (28, "blood", "x", 3), (28, "marrow", "z", 1)
+        )
+    )  # fmt: skip
+    found = read_clone_table(written(tmp_path, text, "t.csv")).followed()
+    assert list(found) == [("A", "blood"), ("A", "marrow")]
+    assert found["A", "blood"].to_dict() == {0.0: {"x": 5, "y": 2}, 28.0: {"x": 3, "y": 0}}
+
+
 def test_names_of_other_tables_are_given(tmp_path):
     path = written(tmp_path, "Sequenz,Anzahl,Woche\nAB,3,2\n", "t.csv")
     table = read_clone_table(
