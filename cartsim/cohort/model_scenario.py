@@ -16,6 +16,7 @@ from cartsim.cohort.scenario import (
     Settings,
     crs_seen,
     curves_of,
+    days_to,
     has,
     started,
 )
@@ -31,7 +32,7 @@ PRIOR_RANGE = (0.05, 0.95)  # quantiles of a parameter's prior between which its
 ASSUMED_FACTOR = 3.0  # to either side, where the model declares no spread
 DOSE_FACTOR = 30.0  # to either side of the published dose
 LATER = 3.0  # the picture may last so many published time spans
-POINTS, RTOL = 301, 1e-6
+RTOL = 1e-6
 PUBLISHED = "(default)"
 # A course for models that follow measured counts: from the floor to a peak and down by half every 5 days.
 PEAK, PEAK_DAY, HALVED = (1.0, 1e4, 100.0), (3.0, 25.0, 10.0), 5.0
@@ -52,7 +53,7 @@ class ModelScenario:
         name = None if chosen == PUBLISHED else chosen
         found: list[Dial | Choice] = []
         if model.scenarios:
-            options = {PUBLISHED: "the model's own values", **{key: key for key in model.scenarios}}
+            options = {PUBLISHED: "own values", **{key: key for key in model.scenarios}}
             found.append(Choice("scenario", "Published scenario", options, chosen, resets=True))
         found += self._dose(name)
         found += self._input_dials()
@@ -65,7 +66,7 @@ class ModelScenario:
     def picture(self, settings: Settings) -> Picture:
         """The patient's curves at these settings."""
         model, chosen = self.model, started(self, settings)
-        days = self._days(float(chosen["until"]))
+        days = days_to(float(chosen["until"]))
         row = model.vector(scenario=self._name(chosen))
         for parameter in self.influential:
             row[model.index(parameter.name)] = float(chosen[parameter.name])
@@ -98,7 +99,7 @@ class ModelScenario:
         rows = np.tile(base, (2 * len(candidates), 1))
         for k, parameter in enumerate(candidates):
             rows[2 * k : 2 * k + 2, model.index(parameter.name)] = _ends(parameter)
-        days = self._days(model.horizon)
+        days = days_to(model.horizon)
         first = {c.name: c.value for c in (*self._dose(None), *self._input_dials())}
         solved = self._solve(rows, days, first)
         values = np.abs(solved.outputs.reshape(len(rows), len(days), -1))
@@ -119,11 +120,6 @@ class ModelScenario:
     def _name(self, chosen: Settings) -> str | None:
         name = str(chosen.get("scenario", PUBLISHED))
         return None if name == PUBLISHED else name
-
-    def _days(self, until: float) -> Array:
-        """Even days, and closer ones at the beginning where cells expand."""
-        share = np.linspace(0.0, 1.0, POINTS)
-        return np.unique(until * np.concatenate([share, share[::5] ** 3]))
 
     def _dose(self, scenario: str | None) -> list[Dial]:
         """The dial of the published dose; none where no scenario of the model gives one."""

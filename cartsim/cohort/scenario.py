@@ -27,6 +27,7 @@ GRADES = ("no CRS", "grade 1", "grade 2", "grade ≥ 3")
 CRS_NEEDS = ("temperature", "il6_signal")
 RESPONSE_NEEDS = ("m_protein", "free_light_chain", "marrow_fraction")
 BAND = (0.05, 0.95)
+POINTS, MONTH = 201, 30.0
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,15 @@ def started(scenario: Scenario, settings: Settings | None = None) -> dict[str, f
         known = ", ".join(control.name for control in controls)
         raise CartsimError("the scenario has no such control", value=", ".join(faults), limit=known)
     return {control.name: given.get(control.name, control.value) for control in controls}
+
+
+def days_to(until: float) -> Array:
+    """Even days up to the last one, closer ones at the beginning, quarters of a day where CRS runs."""
+    share = np.linspace(0.0, 1.0, POINTS)
+    parts = [until * share, until * share[::4] ** 3]
+    if until >= MONTH:
+        parts.append(ACUTE[ACUTE <= MONTH])
+    return np.unique(np.concatenate(parts))
 
 
 def curves_of(model: Model, values: Array, good: NDArray[np.bool_]) -> dict[str, Curve]:

@@ -19,7 +19,7 @@ FONT = "Roboto, 'DejaVu Sans', sans-serif"
 FEVER = 38.0
 DASHED = ("il6_signal",)  # until a blocker is given it is the line of IL-6
 DEPTH = 6  # decades shown below the highest value; tumours fall to single cells
-ROOM = 0.08  # of the range, above and below curves on a linear axis
+ROOM = 0.1  # of a step, above and below curves on a linear axis
 WIDTH = 250.0  # pixels of a chart, roughly: what lies closer together cannot be seen and takes time to draw
 # Ticks of a log axis as 0.1, 1, 100, 10⁴ (as in the report's figures).
 POWER = """value => {
@@ -48,7 +48,7 @@ def layout(panel: Panel) -> Options:
     """Axes, grid, legend and empty series of one chart, by id."""
     many = len(panel.outputs) > 1
     axis = {
-        "axisLine": {"show": True, "lineStyle": {"color": GREY}},
+        "axisLine": {"show": True, "onZero": False, "lineStyle": {"color": GREY}},
         "axisTick": {"show": True, "lineStyle": {"color": GREY}},
         "axisLabel": {"color": INK, "fontSize": 11, "hideOverlap": True},
         "nameTextStyle": {"color": INK, "fontSize": 11},
@@ -179,8 +179,8 @@ def _range(
     low, high = float(values.min()), float(values.max())
     if panel.outputs[0] == "temperature":
         return min(36.0, math.floor(low)), max(41.0, math.ceil(high))
-    room = ROOM * (high - low) or 0.5
-    return float(f"{low - room:.3g}"), float(f"{high + room:.3g}")
+    step = 10.0 ** math.floor(math.log10((high - low) or abs(high) or 1.0)) / 2.0
+    return math.floor(low / step - ROOM) * step, math.ceil(high / step + ROOM) * step
 
 
 def _short(values: Array) -> list[float | None]:

@@ -33,6 +33,8 @@ RESEARCH_USE = (
     "Research use only. Curves and probabilities of a model, not of a person: no clinical decisions."
 )
 STEPS = 200  # of a slider's way
+# Up to so many charts are at least so wide and are so high, in pixels.
+SIZES = {1: (700, 460), 2: (450, 380), 4: (450, 280), 1000: (330, 218)}
 # Charts in view are drawn at once, the others when the controls rest or they come into view: each takes time.
 DRAW = """
 window.cartsim = {
@@ -74,6 +76,8 @@ class Page:
         self.values: dict[str, Any] = {}
         self.groups: dict[str, Any] = {}
         self.charts: list[tuple[Panel, Any]] = []
+        self.panels = panels(scenario.model)
+        self.size = next(size for count, size in SIZES.items() if len(self.panels) <= count)
         self.reference: Picture | None = None
         self.shown: Picture | None = None
         self.wanted = self.busy = False
@@ -93,16 +97,14 @@ class Page:
             with ui.column().classes("gap-3").style("width: 290px; flex: none; position: sticky; top: 12px"):
                 self._controls()
             with ui.column().classes("gap-3 grow").style("min-width: 0"):
-                with ui.row().classes("w-full no-wrap gap-3 items-stretch"):
-                    self.crs = _card(ui, first.crs is not None)
-                    self.response = _card(ui, first.response is not None)
-                with (
-                    ui.element("div")
-                    .classes("w-full grid gap-3")
-                    .style("grid-template-columns: repeat(auto-fill, minmax(330px, 1fr))")
-                ):
+                with ui.row().classes("w-full no-wrap gap-3 items-stretch") as outcomes:
+                    self.crs = _card(ui)
+                    self.response = _card(ui)
+                outcomes.set_visibility(first.crs is not None or first.response is not None)
+                columns = f"grid-template-columns: repeat(auto-fill, minmax({self.size[0]}px, 1fr))"
+                with ui.element("div").classes("w-full grid gap-3").style(columns):
                     self._charts(first)
-        self._say(first, 0.0)
+        self._say(first, None)
 
     def _controls(self) -> None:
         ui = self.ui
@@ -162,11 +164,13 @@ class Page:
 
     def _charts(self, first: Picture) -> None:
         ui = self.ui
-        for panel in panels(self.scenario.model):
+        for panel in self.panels:
             with ui.element("div").classes("card").style("padding: 8px 8px 4px 10px"):
                 ui.label(panel.title).classes("title")
                 options = layout(panel)
-                chart = ui.echart(merged(options, frame(panel, first))).style("height: 218px; width: 100%")
+                chart = ui.echart(merged(options, frame(panel, first))).style(
+                    f"height: {self.size[1]}px; width: 100%"
+                )
             self.charts.append((panel, chart))
 
     def moved(self, name: str, position: float) -> None:
@@ -255,8 +259,10 @@ class Page:
         self.client.run_javascript(f"cartsim.draw({json.dumps(told)})")
         self._say(picture, milliseconds)
 
-    def _say(self, picture: Picture, milliseconds: float) -> None:
+    def _say(self, picture: Picture, milliseconds: float | None) -> None:
         self.shown = picture
+        self.crs.set_visibility(picture.crs is not None)
+        self.response.set_visibility(picture.response is not None)
         self.crs.set_content(crs_html(picture.crs, picture))
         self.response.set_content(response_html(picture.response, picture))
         self.status.set_content(status_html(picture, milliseconds))
@@ -279,10 +285,8 @@ def merged(options: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _card(ui: Any, shown: bool) -> Any:
-    card = ui.html("", sanitize=False).classes("card grow").style("flex: 1 1 0; min-width: 0")
-    card.set_visibility(shown)
-    return card
+def _card(ui: Any) -> Any:
+    return ui.html("", sanitize=False).classes("card grow").style("flex: 1 1 0; min-width: 0")
 
 
 def _text(words: str) -> str:

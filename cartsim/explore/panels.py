@@ -66,9 +66,13 @@ def panels(model: Model) -> tuple[Panel, ...]:
         own = [output for output in left.values() if (output.unit, output.positive) == (unit, positive)]
         for first in range(0, len(own), MOST_LINES):
             part = own[first : first + MOST_LINES]
-            alone = quantity(part[0].name)
-            found.append(_panel(alone if len(part) == 1 else f"{alone} and others", part, False))
+            found.append(_panel(_title([quantity(output.name) for output in part]), part, False))
     return tuple(found)
+
+
+def _title(names: Sequence[str]) -> str:
+    rest = f"{names[1]}" if len(names) == 2 else f"{len(names) - 1} more"
+    return names[0] if len(names) == 1 else f"{names[0]} and {rest}"
 
 
 def _panel(title: str, outputs: Sequence[Output], acute: bool) -> Panel:

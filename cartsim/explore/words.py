@@ -57,16 +57,15 @@ def response_html(response: ResponseSeen | None, picture: Picture) -> str:
     return _bar("Best response, IMWG", said, response.shares, colours, trusted=True) + strip
 
 
-def status_html(picture: Picture, milliseconds: float) -> str:
-    """How many solves, how many failed and why, how long it took."""
-    failed = ""
+def status_html(picture: Picture, milliseconds: float | None) -> str:
+    """How many solves, how many failed and why, how long it took where that was measured."""
+    failed = " none failed"
     if picture.failed:
         why = ", ".join(f"{reason}: {count}" for reason, count in picture.reasons.items())
         failed = f' <b class="bad">{picture.failed} failed ({escape(why)}), in no band and no share</b>'
-    elif picture.solved:
-        failed = " none failed"
     solves = "1 solve" if picture.solved == 1 else f"{picture.solved} solves"
-    return f"{solves},{failed or ' none failed'} · {milliseconds:.0f} ms"
+    taken = "" if milliseconds is None else f" · {milliseconds:.0f} ms"
+    return f"{solves},{failed}{taken}"
 
 
 def remarks_html(picture: Picture) -> str:
@@ -100,7 +99,7 @@ def _bar(
         for word, share in shares.items()
         if math.isfinite(share) and share > 0.0
     )
-    narrow = {word: share for word, share in shares.items() if math.isfinite(share) and share < NARROW}
+    narrow = {word: share for word, share in shares.items() if 0.0 < share < NARROW}
     keys = ", ".join(f"{escape(word)} {share:.0%}" for word, share in narrow.items())
     small = f'<div class="small">{keys}</div>' if keys else ""
     return f'<div class="what"><b>{title}</b> <span>{said}</span></div><div class="bar">{parts}</div>{small}'

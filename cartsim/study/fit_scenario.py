@@ -23,6 +23,7 @@ from cartsim.cohort.scenario import (
     Settings,
     crs_seen,
     curves_of,
+    days_to,
     has,
     response_seen,
     started,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 DRAWS = 48  # curves behind a band: its edges are right to about 3 % in probability
 DOSE_FACTOR = 30.0  # to either side of the doses given
 LATER, LEAST = 4.0, 60.0  # the picture may last so many times the samples', at least so many days
-POINTS, RTOL = 201, 1e-4  # as virtual patients are solved (cohort.outcomes)
+RTOL = 1e-4  # as virtual patients are solved (cohort.outcomes)
 
 
 def fit_scenario(path: Path, *, fit: Path | None = None, data: Path | None = None) -> FitScenario:
@@ -115,9 +116,7 @@ class FitScenario:
         """The patient's posterior curves at these settings."""
         model, chosen = self.model, started(self, settings)
         patient, until = str(chosen["patient"]), float(chosen["until"])
-        days = until * np.unique(
-            np.concatenate([np.linspace(0.0, 1.0, POINTS), np.linspace(0.0, 1.0, POINTS // 5) ** 3])
-        )
+        days = days_to(until)
         rows = self.rows(patient)
         regimen = self._at_dose(patient, chosen.get("dose"))
         closed = model.solution is not None and regimen is None
