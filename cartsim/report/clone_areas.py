@@ -34,7 +34,7 @@ def clone_areas(
     shown = dict(list(series.items())[:MOST])
     across = 1 if len(shown) == 1 else 2 if len(shown) < 5 else 3
     down = -(-len(shown) // across)
-    figure = sheet(7.2 if across == 1 else 3.6 * across, 1.3 + (3.3 if across == 1 else 2.3) * down)
+    figure = sheet(7.2 if across == 1 else 1.7 + 3.4 * across, 1.3 + (3.3 if across == 1 else 2.3) * down)
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for k, axes in enumerate(panels.flat):
         if k >= len(shown):
@@ -50,9 +50,12 @@ def clone_areas(
     if across > 1:
         handles = [
             Patch(facecolor=tone, label=text)
-            for tone, text in ((TONES[0], "largest clone, then the next nine"), (REST, "all other clones"))
+            for tone, text in (
+                (TONES[0], "largest clone\n(others: the next nine)"),
+                (REST, "all other clones"),
+            )
         ]
-        figure.legend(handles=handles, loc="outside lower left", ncols=2)
+        figure.legend(handles=handles, loc="outside right center")
     left_out = len(series) - len(shown)
     headline(figure, title, note + (f" {left_out} more series not drawn." if left_out else ""))
     stamp(figure, labels)

@@ -10,8 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cartsim.report.clone_colours import visit_axis
-from cartsim.report.style import GREY, INK, colour, drawn, headline, plain, shape, sheet, stamp
+from cartsim.report.clone_colours import VISITS, visit_axis
+from cartsim.report.style import (
+    CYCLE,
+    GREY,
+    INK,
+    colour,
+    decades,
+    drawn,
+    headline,
+    plain,
+    shape,
+    sheet,
+    stamp,
+)
 from cartsim.report.time_axis import split_days
 
 if TYPE_CHECKING:
@@ -41,7 +53,7 @@ def clone_diversity(
         `time`, `index`, `value` of all cells of a simulated patient, drawn as a grey line; the time axis is
         then true to time.
     """
-    figure = sheet(9.0, 6.0)
+    figure = sheet(10.0, 5.6)
     panels = figure.subplots(2, 2)
     days = np.unique(table["time"].to_numpy(float))
     series = list(dict.fromkeys(zip(table["subject"], table["compartment"], strict=True)))
@@ -54,54 +66,58 @@ def clone_diversity(
             places = days
             course = truth[truth["index"] == index]
             axes.plot(course["time"], course["value"], color=GREY, lw=1.3, zorder=1.5)
-        for n, (subject, compartment) in enumerate(series):
-            own = rows[(rows["subject"] == subject) & (rows["compartment"] == compartment)]
-            _series(axes, own, days, places, n, len(series))
+        for name in series:
+            own = rows[(rows["subject"] == name[0]) & (rows["compartment"] == name[1])]
+            _series(axes, own, days, places, series, name)
         if index == "UC50":
-            axes.set_yscale("symlog", linthresh=10)
-            axes.set_ylim(bottom=0)
+            axes.set_yscale("log")
+            axes.set_ylim(0.8, 2.0 * max(rows["upper"].max(), 5.0))
+            decades(axes.yaxis, 5)
         else:
             plain(axes.yaxis, 5)
         axes.set_title(NAMES.get(index, index))
-    figure.legend(handles=_keys(series, truth is not None), loc="outside lower left", ncols=4)
+    figure.legend(handles=_keys(series, truth is not None), loc="outside right center")
     headline(figure, title, note)
     stamp(figure, labels)
     return figure
 
 
-def _series(axes: Axes, own: DataFrame, days: np.ndarray, places: np.ndarray, n: int, count: int) -> None:
+def _look(series: Sequence[tuple[str, str]], name: tuple[str, str]) -> dict[str, object]:
+    """A colour for each subject, a marker for each compartment."""
+    subjects, compartments = (list(dict.fromkeys(names)) for names in zip(*series, strict=True))
+    many = len(subjects) > len(CYCLE)
+    return {
+        "color": colour(subjects.index(name[0]), len(subjects)),
+        "marker": shape(compartments.index(name[1]), len(compartments)),
+        "ms": 3.5 if many else 4.5,
+        "lw": 0.7 if many else 1.3,
+        "alpha": 0.55 if many else 1.0,
+    }
+
+
+def _series(
+    axes: Axes,
+    own: DataFrame,
+    days: np.ndarray,
+    places: np.ndarray,
+    series: Sequence[tuple[str, str]],
+    name: tuple[str, str],
+) -> None:
     own = own.sort_values("time")
     at = places[np.searchsorted(days, own["time"].to_numpy(float))]
-    apart = 0.0 if count == 1 or len(places) > 12 else 0.3 * ((n + 0.5) / count - 0.5)
+    subjects = list(dict.fromkeys(subject for subject, _ in series))
+    alone = len(subjects) == 1 or len(places) > VISITS
+    apart = 0.0 if alone else 0.3 * ((subjects.index(name[0]) + 0.5) / len(subjects) - 0.5)
     value = own["value"].to_numpy(float)
     bars = np.maximum([value - own["lower"].to_numpy(float), own["upper"].to_numpy(float) - value], 0.0)
-    many = count > 8
-    axes.errorbar(
-        at + apart, value, yerr=bars, color=colour(n, count), marker=shape(n, count), ms=3.5 if many else 4.5,
-        lw=0.7 if many else 1.3, elinewidth=1.1, capsize=0 if many else 2.5, alpha=0.55 if many else 1.0,
-    )  # fmt: skip
+    axes.errorbar(at + apart, value, yerr=bars, elinewidth=1.1, capsize=2.0, **_look(series, name))
 
 
 def _keys(series: Sequence[tuple[str, str]], truth: bool) -> list[Line2D]:
-    keys = []
-    if len(series) <= 8:
-        keys = [
-            Line2D(
-                [],
-                [],
-                color=colour(n, len(series)),
-                marker=shape(n, len(series)),
-                ms=4.5,
-                label=", ".join(name),
-            )
-            for n, name in enumerate(series)
-        ]
+    if len(series) <= 2 * len(CYCLE):
+        keys = [Line2D([], [], label=", ".join(name), **_look(series, name)) for name in series]
     else:
-        keys = [
-            Line2D(
-                [], [], color=colour(9, 99), marker="o", ms=3.5, label=f"{len(series)} series, one line each"
-            )
-        ]
+        keys = [Line2D([], [], label=f"{len(series)} series, a line each", **_look(series, series[0]))]
     if truth:
         keys.append(Line2D([], [], color=GREY, lw=1.3, label="all cells, nobody sampling"))
     keys.append(Line2D([], [], color=INK, lw=1.1, marker="|", label="90% interval of the sampling"))

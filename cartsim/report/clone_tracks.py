@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cartsim.report.clone_colours import REST, TONES, largest, shares_of, visit_axis
+from cartsim.report.clone_colours import REST, TONES, VISITS, largest, shares_of, visit_axis
 from cartsim.report.style import GREEN, INK, ORANGE, SKY, decades, drawn, headline, sheet, stamp
+from cartsim.report.time_axis import compressed_key
 from cartsim.report.wording import quantity
 
 if TYPE_CHECKING:
@@ -46,13 +47,12 @@ def clone_tracks(
     names = largest(later, CLONES)
     across = min(2, len(panels))
     down = -(-len(panels) // across)
-    figure = sheet(4.5 * across if across > 1 else 6.8, 1.5 + 2.5 * down)
+    figure = sheet(1.9 + (3.7 * across if across > 1 else 5.2), 1.2 + 2.5 * down)
     grid = figure.subplots(down, across, squeeze=False, sharey=True)
     top = max(float(wide.sum(axis=0).max()) for wide in panels.values())
-    smallest = min(
-        float(wide.to_numpy()[wide.to_numpy() > 0].min(initial=np.inf)) for wide in panels.values()
-    )
-    floor = max(min(smallest, top / 10.0), top * 1e-8)
+    counts = np.concatenate([wide.to_numpy(float).ravel() for wide in panels.values()])
+    smallest = float(counts[counts > 0].min(initial=np.inf))
+    floor = max(min(smallest, top / 10.0), top * 1e-9)
     for k, axes in enumerate(grid.flat):
         if k >= len(panels):
             axes.set_visible(False)
@@ -66,7 +66,9 @@ def clone_tracks(
             axes.set_ylabel(unit)
     for axes in grid.flat:
         decades(axes.yaxis, 7)
-    figure.legend(handles=_keys(names, phases), loc="outside lower left", ncols=4)
+    days = whole.columns.to_numpy(float)
+    handles = [*_keys(names, phases), *(compressed_key(days[-1]) if len(days) > VISITS else ())]
+    figure.legend(handles=handles, loc="outside right center", handlelength=1.6)
     headline(figure, title, note)
     stamp(figure, labels)
     return figure
@@ -82,7 +84,7 @@ def _panel(
 ) -> None:
     days = wide.columns.to_numpy(float)
     places = visit_axis(axes, days, label=label)
-    marker = "o" if len(days) <= 12 else ""
+    marker = "o" if len(days) <= VISITS else ""
     for name, first, last in phases:
         ends = np.interp([first, last], days, places)
         axes.axvspan(*ends, color=PHASES.get(name, REST), alpha=0.10, lw=0, zorder=0.1)

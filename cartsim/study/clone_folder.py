@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,13 @@ from cartsim.data.write import replace_bytes, replace_text
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from cartsim.clones.succession import Succession
 
 FIGURES = "figures"
 SIMULATED = "SIMULATED"
 TOP = 20
+MOST = 12  # series whose clones are drawn one by one
 
 
 def write_clone_folder(
@@ -93,8 +94,8 @@ def top_clones(table: CloneTable, clones: int = TOP) -> pd.DataFrame:
 
 def figures(
     table: CloneTable, diversity: pd.DataFrame, *, simulated: Succession | None = None, about: str = ""
-) -> dict[str, Figure]:
-    """Figures by name: areas, ranks, diversity, and tracks of the largest clones where they can be seen."""
+) -> dict[str, object]:
+    """Figures by name: areas, ranks, diversity, and tracks of the largest clones of each series."""
     from cartsim.report.clone_areas import clone_areas
     from cartsim.report.clone_diversity import clone_diversity
     from cartsim.report.clone_ranks import clone_ranks
@@ -105,23 +106,26 @@ def figures(
     drawn = {"rank_abundance": clone_ranks(series, title="Clones by rank", note=about, labels=stamps)}
     truth = None
     if simulated is None:
-        repeated = {name: wide for name, wide in series.items() if wide.shape[1] > 1}
-        of_all = "Shares of the ten largest clones of each patient"
-        tracks = _phenotype_panels(table, next(iter(repeated))) if repeated else {}
-        unit, shaded = "Count in the sample", ()
+        areas = {name: wide for name, wide in series.items() if wide.shape[1] > 1}
+        title = "Shares of the ten largest clones of each patient"
+        for name in list(areas)[:MOST]:
+            followed = _phenotype_panels(table, *name.rsplit(", ", 1))
+            word = re.sub(r"[^0-9A-Za-z.-]+", "_", name)
+            drawn[f"tracks_{word}"] = clone_tracks(
+                followed, unit="Count in the sample", title=f"The largest clones of {name}"
+            )
     else:
-        truth, shaded = true_indices(simulated), phases(simulated)
-        names = clone_names(simulated)
-        repeated = {"all cells": _every_cell(simulated, names)}
-        of_all = "Shares of the clones among all cells"
-        tracks, unit = _cell_panels(simulated, names), "Cells"
-    if repeated:
-        drawn["areas"] = clone_areas(repeated, title=of_all, note=about, labels=stamps)
-    if tracks:
-        whose = "" if simulated is not None else f" of {next(iter(repeated))}"
+        truth, names = true_indices(simulated), clone_names(simulated)
+        areas, title = {"all cells": _every_cell(simulated, names)}, "Shares of the clones among all cells"
         drawn["tracks"] = clone_tracks(
-            tracks, phases=shaded, unit=unit, title=f"The largest clones{whose}", note=about, labels=stamps
+            _cell_panels(simulated, names),
+            phases=phases(simulated),
+            title="The largest clones",
+            note=about,
+            labels=stamps,
         )
+    if areas:
+        drawn["areas"] = clone_areas(areas, title=title, note=about, labels=stamps)
     drawn["diversity"] = clone_diversity(
         diversity, truth=truth, title="Diversity of clones", note=about, labels=stamps
     )
@@ -158,9 +162,8 @@ def _cell_panels(simulated: Succession, names: Sequence[str]) -> Mapping[str, pd
     }
 
 
-def _phenotype_panels(table: CloneTable, name: str) -> Mapping[str, pd.DataFrame]:
+def _phenotype_panels(table: CloneTable, subject: str, compartment: str) -> Mapping[str, pd.DataFrame]:
     """Counts of one series by phenotype, the same clones and days in each; one panel where none is named."""
-    subject, compartment = name.rsplit(", ", 1)
     rows = table.rows[(table.rows["subject"] == subject) & (table.rows["compartment"] == compartment)]
     kinds = list(dict.fromkeys(rows["phenotype"]))[:6]
     clones, days = sorted(set(rows["clone"])), sorted(set(rows["time"]))
