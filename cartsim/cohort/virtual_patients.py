@@ -13,7 +13,7 @@ from cartsim.errors import ModelError
 from cartsim.spec.model import Model, Parameter
 
 BLOCK = 1024  # patients of one random stream
-POPULATION_STREAM = 103  # beside those of products
+POPULATION_STREAM = 104  # beside those of products
 
 
 @dataclass(frozen=True)
