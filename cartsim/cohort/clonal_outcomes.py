@@ -1,8 +1,8 @@
 """Clones of virtual patients: how diverse each one's CAR-T cells are over time, and what goes with relapse.
 
-Our own model, see `cartsim.clones.succession`: the clones of a product differ in fitness, nothing in a patient
-is tuned to them, and they change nothing in the patient. What comes out is reported as it is; an association
-with relapse can only come from what moves both, such as burden and expansion.
+Our own model, see `cartsim.clones.succession`: the clones of a product differ in fitness, nothing in a
+patient is tuned to them, and they change nothing in the patient. What comes out is reported as it is; an
+association with relapse can only come from what moves both, such as burden and expansion.
 """
 
 from __future__ import annotations
