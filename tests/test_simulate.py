@@ -72,7 +72,7 @@ def test_requests_that_cannot_be_met_are_refused_in_words():
     with pytest.raises(ModelError, match="got: cmaxx; allowed: foldx"):
         simulate(STEIN, times=TIMES, parameters={"cmaxx": 1.0})
     with pytest.raises(ModelError, match="no such scenario"):
-        simulate(STEIN, times=TIMES, scenario="typical")
+        simulate(STEIN, times=TIMES, scenario="atypical")
     with pytest.raises(ModelError, match="no dose input"):
         simulate(STEIN, times=TIMES, dose=1e8)
     with pytest.raises(ModelError, match="either a dose or a regimen"):

@@ -67,6 +67,7 @@ class SpreadInference:
             raise FitError(
                 "too few simulated courses", value=len(spreads), limit=f">= {ENOUGH}, one summary each"
             )
+        self._learned, self._how = (spreads, summaries), {"most": most, "width": width}
         self.grid = np.linspace(0.0, most, GRID)
         self.centre, self.scale = summaries.mean(axis=0), summaries.std(axis=0)
         self.slopes = np.linalg.lstsq(self._design(summaries), spreads, rcond=None)[0]
@@ -101,3 +102,15 @@ class SpreadInference:
         area = np.trapezoid(density, self.grid)
         evidence = np.log(area / self.grid[-1]) + log.max()
         return SpreadPosterior(self.grid, density / area, float(evidence - log[0]))
+
+    def log_bayes_factor_error(
+        self, *summaries: Array, rng: np.random.Generator, resamples: int = 40
+    ) -> float:
+        """Monte Carlo error (sd) of `log_bayes_factor`: how it varies over bootstrapped simulated courses."""
+        spreads, known = self._learned
+        found = []
+        for _ in range(resamples):
+            again = rng.integers(len(spreads), size=len(spreads))
+            inference = SpreadInference(spreads[again], known[again], **self._how)
+            found.append(inference.posterior(*summaries).log_bayes_factor)
+        return float(np.std(found, ddof=1))

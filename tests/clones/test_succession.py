@@ -6,9 +6,8 @@ import pytest
 from cartsim.clones.course import PHENOTYPES, RATES, RateCourse
 from cartsim.clones.diversity import shannon, top_share
 from cartsim.clones.drivers import rate_course
-from cartsim.clones.selection import SpreadInference
 from cartsim.clones.succession import Fitness, product_composition, product_shares, succession
-from cartsim.errors import FitError, ModelError
+from cartsim.errors import ModelError
 
 CLONES = 300
 
@@ -181,21 +180,3 @@ def test_impossible_clones_are_refused_with_every_fault(course):
         Fitness(division=-0.1)
     with pytest.raises(ModelError, match="no such day"):
         succession(course, np.array([1.0]), np.ones((4, 1)), np.array([7.0]), rng=None).counts(8.0)
-
-
-def test_a_spread_is_read_off_summaries_that_are_normal_about_it():
-    """Summaries linear in the spread with known noise: the posterior is the truncated normal."""
-    rng = np.random.default_rng(6)
-    spreads = rng.uniform(0.0, 0.3, 3000)
-    summaries = np.column_stack([10.0 * spreads, -5.0 * spreads]) + 0.2 * rng.standard_normal((3000, 2))
-    inference = SpreadInference(spreads, summaries, most=0.3)
-    post = inference.posterior(np.array([1.5, -0.75]))
-    sd = 0.2 / np.sqrt(10.0**2 + 5.0**2)
-    assert post.quantile(0.5) == pytest.approx(0.15, abs=0.003)
-    assert post.quantile(0.95) - post.quantile(0.05) == pytest.approx(2 * 1.645 * sd, rel=0.15)
-    assert post.log_bayes_factor > 5.0
-    assert inference.posterior(np.array([0.0, 0.0])).log_bayes_factor < 0.0, (
-        "the neutral model needs no spread"
-    )
-    with pytest.raises(FitError, match="too few"):
-        SpreadInference(spreads[:10], summaries[:10], most=0.3)
