@@ -6,7 +6,8 @@ One patient of the slow product's medians. Recovery: courses with a spread of fi
 0 to 0.3, sd of the logarithm of the division factor), clones sequenced at four days; then patients that the
 inference has not seen. With drift as a second unknown (share of the cells that found lines, log-uniform,
 0.03 to 1) also the product is sequenced. Dominance: one simulated patient's samples to day 90 (true spread
-0.2, not told) give a posterior, and its draws the share of the ten largest clones at month 6, beside neutral clones of
+0.2, not told) give a posterior, and its draws the share of the ten largest clones at month 6, beside
+neutral clones of
 the same counts. Our own model, no published one has clones: this shows what diversity can tell about it, not
 that patients follow it.
 """
@@ -198,7 +199,8 @@ def main() -> None:
     spread = fitted["spread"]
     said = (
         f"Product: Shannon {fitted['product_shannon']:.2f} nats. "
-        f"Fitted spread {_range(spread)}, true {TRUTH}; ln Bayes factor for selection {fitted['log_bayes_factor']:.1f}, Monte Carlo error "
+        f"Fitted spread {_range(spread)}, true {TRUTH}; "
+        f"ln Bayes factor for selection {fitted['log_bayes_factor']:.1f}, Monte Carlo error "
         f"{fitted['log_bayes_factor_error']:.1f}. {fitted['cells']:.2g} cells in both."
     )
     lines += [said, ""]
