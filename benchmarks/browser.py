@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -100,3 +100,79 @@ def redraw_milliseconds(driver: Chrome, key: str, *, quiet: float = 0.4) -> floa
     while driver.execute_script("return performance.now() - window.drawn") < 1000.0 * quiet / 2:
         time.sleep(quiet / 4)
     return float(driver.execute_script("return window.drawn - window.pressed"))
+
+
+@contextmanager
+def page(target: str, *, seconds: float = 400.0) -> Iterator[str]:
+    """`cartsim explore TARGET` in a process of its own; gives its address once it is served.
+
+    Raises RuntimeError with what it printed where it ends before.
+    """
+    import os
+    import subprocess
+    import sys
+    import time
+    from pathlib import Path
+
+    root = str(Path(__file__).resolve().parent.parent)
+    # NiceGUI behaves otherwise where it believes itself under test.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment |= {"PYTHONPATH": root, "PYTHONUNBUFFERED": "1"}
+    code = "from cartsim.cli.app import main; main()"
+    call = [sys.executable, "-c", code, "explore", target, "--port", "0", "--no-browser"]
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(call, env=environment, stdout=said, stderr=subprocess.STDOUT, cwd=root)
+        try:
+            begin = time.perf_counter()
+            while "http://" not in _text(said):
+                if process.poll() is not None or time.perf_counter() - begin > seconds:
+                    raise RuntimeError(f"no page of {target}: {_text(said)}")
+                time.sleep(0.1)
+            address = "http://" + _text(said).split("http://")[1].split()[0]
+            _answering(address, seconds)
+            yield address
+            wrong = [line for line in _text(said).splitlines() if "Traceback" in line or "Error" in line]
+            if wrong:
+                raise RuntimeError(f"the page of {target} printed: {_text(said)}")
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def _answering(address: str, seconds: float) -> None:
+    import time
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    begin = time.perf_counter()
+    while True:
+        try:
+            with urlopen(address, timeout=10):
+                return
+        except URLError:
+            if time.perf_counter() - begin > seconds:
+                raise
+            time.sleep(0.1)
+
+
+def loaded(driver: Chrome, address: str, *, seconds: float = 30.0) -> None:
+    """Open the page and wait until all its charts are drawn."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    driver.get(address)
+    ready = (
+        "const charts = [...document.querySelectorAll('.nicegui-echart')];"
+        "const drawn = charts.every(c => getElement(c.id.slice(1))?.chart);"
+        "return charts.length > 0 && drawn && window.socket?.connected;"
+    )
+    WebDriverWait(driver, seconds).until(lambda d: d.execute_script(ready))
+
+
+def focus(driver: Chrome, name: str) -> None:
+    """Put the keyboard's focus on the slider of a control."""
+    driver.execute_script("document.querySelector(`[data-name=${arguments[0]}] [tabindex]`).focus()", name)

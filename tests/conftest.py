@@ -33,12 +33,16 @@ def project() -> Path:
 FLAGSHIP = {
     *(
         f"tests/cohort/test_{name}.py"
-        for name in ("swim_lanes", "patient_course", "outcomes", "fan", "trial", "trial_tables")
+        for name in (
+            *("swim_lanes", "patient_course", "outcomes", "fan", "trial", "trial_tables"),
+            "myeloma_scenario",
+        )
     ),
     *("tests/models/test_bcma_myeloma.py", "tests/cli/test_recipe.py", "tests/infer/test_composition.py"),
     *("tests/benchmarks/test_six_patients_information.py", "tests/study/test_rule_plan.py"),
     *("tests/kernels/test_robustness.py", "tests/study/test_virtual_recipe.py"),
     *("tests/study/test_recipe.py", "tests/test_examples.py", "tests/cli/test_trial.py"),
+    "tests/explore/test_browser.py",
 }
 
 FEVER = {"tests/kernels/test_rules.py", "tests/kernels/test_rule_limits.py", "tests/regimen/test_rules.py"}

@@ -241,10 +241,19 @@ def _marks(panel: Panel, picture: Picture, end: float) -> Options:
     if panel.outputs[0] == "temperature":
         data.append({"yAxis": FEVER, "lineStyle": dashed, "label": {**label, "formatter": "fever 38 °C"}})
     if panel.acute:
-        for day, drug in picture.drugs:
+        for k, (day, drug) in enumerate(picture.drugs):
+            # Two drugs are often given within hours: their names stand to either side.
+            side = "center" if len(picture.drugs) == 1 else "left" if k else "right"
             if day <= end:
                 named = panel.outputs[0] == "temperature"
-                text = {**label, "show": named, "formatter": drug, "position": "end", "rotate": 0}
+                text = {
+                    **label,
+                    "show": named,
+                    "formatter": drug,
+                    "position": "end",
+                    "rotate": 0,
+                    "align": side,
+                }
                 data.append(
                     {"xAxis": day, "lineStyle": {"type": "solid", "color": INK, "width": 1}, "label": text}
                 )

@@ -43,11 +43,15 @@ window.cartsim = {
     const box = element.getBoundingClientRect();
     return Math.min(box.bottom, window.innerHeight) - Math.max(box.top, 0) > box.height / 3;
   },
-  draw(frames) {
+  draw(frames, words) {
     for (const [id, option] of frames) this.waiting.set(id, option);
     this.flush(false);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(true), 250);
+    for (const [id, html] of words) {
+      const element = document.getElementById('c' + id);
+      if (element && element.innerHTML !== html) element.innerHTML = html;
+    }
   },
   flush(all) {
     for (const [id, option] of [...this.waiting]) {
@@ -104,7 +108,10 @@ class Page:
                 columns = f"grid-template-columns: repeat(auto-fill, minmax({self.size[0]}px, 1fr))"
                 with ui.element("div").classes("w-full grid gap-3").style(columns):
                     self._charts(first)
-        self._say(first, None)
+        self.shown = first
+        said = dict(self._words(first, None))
+        for element in (self.crs, self.response, self.status, self.legend, self.remarks):
+            element.set_content(said[element.id])
 
     def _controls(self) -> None:
         ui = self.ui
@@ -122,7 +129,7 @@ class Page:
                     "grow"
                 )
         with ui.column().classes("card note w-full gap-1"):
-            self.status = ui.html("", sanitize=False).props("id=status")
+            self.status = ui.html("", sanitize=False).props("data-role=status")
             self.legend = ui.html("", sanitize=False)
             self.remarks = ui.html("", sanitize=False)
 
@@ -256,23 +263,27 @@ class Page:
     def _show(self, picture: Picture, frames: list[dict[str, Any]], milliseconds: float) -> None:
         self.shown = picture
         told = [[chart.id, changed] for (_, chart), changed in zip(self.charts, frames, strict=True)]
-        self.client.run_javascript(f"cartsim.draw({json.dumps(told)})")
-        self._say(picture, milliseconds)
+        self._tell(told, self._words(picture, milliseconds))
 
-    def _say(self, picture: Picture, milliseconds: float | None) -> None:
-        self.shown = picture
-        self.crs.set_visibility(picture.crs is not None)
-        self.response.set_visibility(picture.response is not None)
-        self.crs.set_content(crs_html(picture.crs, picture))
-        self.response.set_content(response_html(picture.response, picture))
-        self.status.set_content(status_html(picture, milliseconds))
-        self.legend.set_content(legend_html(picture, self.reference is not None))
-        self.remarks.set_content(f"<ul>{remarks_html(picture)}</ul>")
+    def _tell(self, frames: list[Any], words: list[tuple[int, str]]) -> None:
+        """Everything in one message past NiceGUI's elements, which would lay the whole page out anew."""
+        self.client.run_javascript(f"cartsim.draw({json.dumps(frames)}, {json.dumps(words)})")
+
+    def _words(self, picture: Picture, milliseconds: float | None) -> list[tuple[int, str]]:
+        """(element, HTML) of everything said beside the curves."""
+        said = {
+            self.crs: crs_html(picture.crs, picture),
+            self.response: response_html(picture.response, picture),
+            self.status: status_html(picture, milliseconds),
+            self.legend: legend_html(picture, self.reference is not None),
+            self.remarks: f"<ul>{remarks_html(picture)}</ul>",
+        }
+        return [(element.id, html) for element, html in said.items()]
 
     def _refuse(self, why: str) -> None:
         self.refused += 1
         said = f'<b class="bad">Not computed ({self.refused} so far): {_text(why)}</b>'
-        self.status.set_content(said)
+        self._tell([], [(self.status.id, said)])
 
 
 def merged(options: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from html import escape
 
 from cartsim.cohort.scenario import GRADES, CrsSeen, Dial, Picture, ResponseSeen
+from cartsim.report.crs_grades import COLOURS
 from cartsim.report.response_colours import RESPONSES, word_colour
-from cartsim.report.style import GREY, INK, PALE
+from cartsim.report.style import GREY, INK, PALE, VERMILION
 from cartsim.report.wording import number, unit_text
 
-# Grades from light to dark in one hue, readable without colour by order and by their words.
-GRADE_COLOURS = dict(zip(GRADES, (PALE, "#FBD99B", "#E69F00", "#A84800"), strict=True))
-WHITE_ON = ("#A84800",)
+# As in the report's figure of grades.
+GRADE_COLOURS = dict(zip(GRADES, list(COLOURS.values())[: len(GRADES)], strict=True))
 NARROW = 0.09  # of the bar, below which a part has no room for its words
 MEASURES = {
     "m_protein": "M-protein",
@@ -110,7 +110,7 @@ def _inside(word: str, share: float) -> str:
 
 
 def _on(colour: str) -> str:
-    return "white" if colour in WHITE_ON else INK
+    return "white" if colour == VERMILION else INK
 
 
 STYLE = f"""
@@ -121,6 +121,7 @@ body {{ background: #F5F7FA; color: {INK}; font-family: Roboto, 'DejaVu Sans', s
 .sub {{ font-size: 12.5px; color: #52606D; }}
 .warn {{ background: #FFF4DE; border-bottom: 1px solid #E69F00; padding: 6px 20px; font-size: 13px; }}
 .card {{ background: white; border: 1px solid {PALE}; border-radius: 6px; padding: 10px 14px; }}
+.card:empty {{ display: none; }}
 .title {{ font-size: 13.5px; font-weight: 600; margin-bottom: 2px; }}
 .label {{ font-size: 13px; }} .value {{ font-size: 13px; font-weight: 600; }}
 .what {{ font-size: 13px; margin-bottom: 4px; }} .what span {{ color: #52606D; margin-left: 6px; }}
