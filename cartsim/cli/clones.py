@@ -13,9 +13,6 @@ from cartsim.errors import CartsimError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cartsim.clones.succession import Succession
-    from cartsim.data.clone_table import CloneTable
-
 VISITS = "7,14,28,60,90,180,365"
 
 
@@ -71,6 +68,7 @@ def clones(
     """
     from cartsim.data.clone_table import read_clone_table
     from cartsim.study.clone_folder import write_clone_folder
+    from cartsim.study.clone_simulation import DEPTH, simulated_clones
 
     if (table is None) == (simulate is None):
         raise CartsimError("give either a table or --simulate PATIENT", value=f"{table}, {simulate}")
@@ -82,8 +80,14 @@ def clones(
             typer.echo(note)
     else:
         spreads = _spreads(spread)
-        read, found = _simulated(
-            simulate, number, spreads, product_spread, _days(visits), depth or 5000, seed
+        read, found = simulated_clones(
+            simulate,
+            clones=number,
+            spreads=spreads,
+            product_spread=product_spread,
+            visits=_days(visits),
+            depth=depth or DEPTH,
+            seed=seed,
         )
         about = (
             f"{simulate}, {number:,} clones, spread of fitness "
@@ -133,41 +137,6 @@ def _days(text: str) -> list[float]:
     if not days or days[0] <= 0.0 or not days[-1] < 36_525.0:
         raise CartsimError("--visits needs days after infusion", value=text, limit=VISITS)
     return days
-
-
-def _simulated(
-    patient: str,
-    number: int,
-    spreads: dict[str, float],
-    product_spread: float,
-    days: list[float],
-    depth: int,
-    seed: int,
-) -> tuple[CloneTable, Succession]:
-    """The samples of a simulated patient, and all cells behind them."""
-    import numpy as np
-
-    from cartsim.clones.course import step_ends
-    from cartsim.clones.drivers import DRIVERS, rate_course
-    from cartsim.clones.succession import Fitness, product_shares, succession
-    from cartsim.clones.visits import sampled_table
-    from cartsim.models import load_model
-
-    sets = {name: model for model in DRIVERS for name in load_model(model).scenarios}
-    if patient not in {*sets, *DRIVERS}:
-        limit = "slow, fast, local, kirouac2023, CR_1 to CR_12, PR_1 ..., NR_1 ..."
-        raise CartsimError("--simulate knows no such patient", value=patient, limit=limit)
-    model, scenario = (patient, None) if patient in DRIVERS else (sets[patient], patient)
-    course = rate_course(model=model, scenario=scenario, until=days[-1])
-    rng = np.random.default_rng(seed)
-    shares = product_shares(number, rng, spread=product_spread)
-    ends = step_ends(days[-1])
-    at = np.array([ends[np.abs(ends - day).argmin()] for day in days])
-    shown = np.concatenate([np.arange(1.0, min(60.0, days[-1])), np.arange(60.0, days[-1], 5.0)])
-    followed = succession(
-        course, shares, Fitness(**spreads).draw(number, rng), np.union1d(shown, at), rng=rng
-    )
-    return sampled_table(followed, at, depth, rng), followed
 
 
 def _lines(diversity: pd.DataFrame) -> list[str]:

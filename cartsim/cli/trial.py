@@ -28,7 +28,7 @@ def trial(
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         row = bar.add_task("virtual patients")
-        run_trial(
+        result = run_trial(
             path,
             out,
             workers=workers or default_workers(),
@@ -36,3 +36,5 @@ def trial(
             progress=lambda done, total: bar.update(row, completed=done, total=total),
         )
     typer.echo(f"wrote {out}: report.html, CSV tables, figures, manifest.json")
+    if not result.population_trusted:
+        raise typer.Exit(1)

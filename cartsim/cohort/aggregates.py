@@ -143,6 +143,7 @@ class Weighed:
     pareto_k : above 0.7 the weights cannot be trusted
     values : float64 (S, A), what each draw's own population has of each aggregate
     aggregates : the published numbers
+    failed : virtual patients of all draws that could not be solved; they count in no number
     """
 
     draws: HyperDraws
@@ -152,6 +153,7 @@ class Weighed:
     pareto_k: float
     values: Array
     aggregates: tuple[Aggregate, ...]
+    failed: int
 
     @property
     def trusted(self) -> bool:
@@ -172,8 +174,9 @@ class Weighed:
         rows = []
         for k, item in enumerate(self.aggregates):
             share = item.counted or item.survival
-            low, middle, high = (
-                weighted_quantile(self.values[:, k], self.weights, q) for q in (0.05, 0.5, 0.95)
+            known = np.isfinite(self.values[:, k])
+            low, middle, high = np.quantile(
+                self.values[known, k], (0.05, 0.5, 0.95), weights=self.weights[known], method="inverted_cdf"
             )
             rows.append(
                 {
@@ -181,19 +184,13 @@ class Weighed:
                     "patients": item.patients,
                     "published": item.value / item.patients if item.counted else item.value,
                     "kind": "share" if share else "median",
-                    "before": float(np.nanmedian(self.values[:, k])),
+                    "before": float(np.median(self.values[known, k])),
                     "after": middle,
                     "low": low,
                     "high": high,
                 }
             )
         return pd.DataFrame(rows)
-
-
-def weighted_quantile(values: Array, weights: Array, share: float) -> float:
-    """The value below which a share of the weight lies, of values (n,)."""
-    order = np.argsort(values)
-    return float(values[order][min(np.searchsorted(np.cumsum(weights[order]), share), len(values) - 1)])
 
 
 def weigh(
@@ -211,7 +208,8 @@ def weigh(
     ----------
     population : product, model and seed; every draw has the same `patients`, so that draws differ by their
         hyper-parameters alone
-    draws : from a fit (`from_population_fit`), or from priors (`prior_draws`)
+    draws : from a fit (`from_population_fit`), or from priors (`prior_draws`); the patients of a fit must not
+        be among those of the publication, or they count twice
     patients : virtual patients a draw
 
     Raises
@@ -224,9 +222,11 @@ def weigh(
     if not aggregates:
         raise ModelError("no published number to weigh a population by")
     values, log = np.full((len(draws), len(aggregates)), np.nan), np.zeros(len(draws))
+    failed = 0
     for k in range(len(draws)):
         own = replace(population, hyper=draws.subset(np.array([k])), together=1)
         outcomes = outcome_table(own, patients, threads=threads)
+        failed += int((outcomes["status"] != 0).sum())
         for a, item in enumerate(aggregates):
             term, values[k, a] = item.log_likelihood(outcomes)
             log[k] += term
@@ -238,7 +238,7 @@ def weigh(
     weights = np.exp(smoothed - smoothed.max())
     weights /= weights.sum()
     return Weighed(
-        draws, log, weights, float(1.0 / np.sum(weights**2)), float(k_hat), values, tuple(aggregates)
+        draws, log, weights, float(1.0 / np.sum(weights**2)), float(k_hat), values, tuple(aggregates), failed
     )
 
 

@@ -46,7 +46,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A simulated trial: outcomes by arm, survival as `followed`, and tables (empty where not asked for)."""
+    """A simulated trial: outcomes by arm, survival as `followed`, and tables (empty where not asked for).
+
+    `population_trusted` is false where published numbers leave too few draws of an arm's population.
+    """
 
     settings: TrialSettings
     design: TrialDesign
@@ -59,6 +62,7 @@ class TrialResult:
     log_rank: pd.DataFrame
     followed: dict[str, pd.DataFrame]
     population: pd.DataFrame
+    population_trusted: bool
     population_text: tuple[str, ...]
 
 
@@ -87,6 +91,7 @@ def run_trial(
         result = replace(
             result,
             population=population_table(weighed),
+            population_trusted=all(item.trusted for item in weighed.values()),
             population_text=population_sentences(sources, weighed, path.parent),
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -128,6 +133,7 @@ def _result(settings: TrialSettings, design: TrialDesign, outcomes: dict[str, pd
         log_rank_table(design, followed) if len(followed) > 1 else nothing,
         followed,
         nothing,
+        True,
         (),
     )
 

@@ -180,6 +180,8 @@ def population_sentences(
             line += f", weighed by {len(own.published)} published numbers"
             effective = f"{item.effective:.0f} of {len(item.draws)}"
             line += f" (effective draws {effective}, Pareto k {item.pareto_k:.2f})"
+            if item.failed:
+                line += f", {item.failed} of its virtual patients not solved"
             if not item.trusted:
                 line += ": TOO FEW TO BE TRUSTED, take more draws or wider priors"
         lines.append(line + ". Patients of one trial share a draw, so intervals contain its uncertainty.")

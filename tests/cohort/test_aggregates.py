@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, norm
 
-from cartsim.cohort.aggregates import Aggregate, Weighed, prior_draws, weigh, weighted_quantile
+from cartsim.cohort.aggregates import Aggregate, Weighed, prior_draws, weigh
 from cartsim.cohort.hyper_draws import HyperDraws
 from cartsim.cohort.outcomes import outcome_table
 from cartsim.cohort.products import TrialPopulation, read_products
@@ -72,10 +72,14 @@ def test_impossible_numbers_are_refused_at_once():
 def test_draws_are_resampled_in_the_proportion_of_their_weights():
     draws = HyperDraws(("killing",), np.array([[1.0], [2.0], [3.0]]), np.full((3, 1), 0.1))
     weights = np.array([0.5, 0.3, 0.2])
-    found = Weighed(draws, np.log(weights), weights, 1 / np.sum(weights**2), 0.1, np.zeros((3, 1)), ())
+    values = np.array([[3.0], [1.0], [2.0]])
+    published = (Aggregate("cmax_pcr", 2.5, 10),)
+    found = Weighed(draws, np.log(weights), weights, 1 / np.sum(weights**2), 0.1, values, published, 0)
     assert np.unique(found.resampled(1000, 5).typical, return_counts=True)[1].tolist() == [500, 300, 200]
-    assert weighted_quantile(np.array([3.0, 1.0, 2.0]), weights, 0.6) == 3.0
-    assert weighted_quantile(np.array([3.0, 1.0, 2.0]), weights, 0.25) == 1.0
+    row = found.table().iloc[0]
+    assert row["before"] == 2.0
+    assert (row["low"], row["after"], row["high"]) == (1.0, 2.0, 3.0), "0.3 at 1, 0.2 at 2, 0.5 at 3"
+    assert not found.trusted, "3 effective draws are too few"
 
 
 @pytest.mark.slow  # 256 populations of the flagship
@@ -89,9 +93,8 @@ def test_published_numbers_of_a_known_population_find_it_again():
         MODEL, {"killing": LogNormal(median=0.87, log_sd=0.6)}, {"killing": HalfNormal(sd=0.6)}, 128, 3
     )
     found = weigh(population, prior, published, patients=256)
-    middle, low, high = (
-        weighted_quantile(found.draws.typical[:, 0], found.weights, q) for q in (0.5, 0.05, 0.95)
-    )
+    typical = found.draws.typical[:, 0]
+    low, middle, high = np.quantile(typical, (0.05, 0.5, 0.95), weights=found.weights, method="inverted_cdf")
     assert found.trusted
     assert low < 0.45 < high
     assert high / low < 0.6 * np.exp(2 * 1.645 * 0.6), "narrower than the prior"

@@ -8,7 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cartsim.cohort.products import TrialPopulation, read_products
+from cartsim.errors import CartsimError
+from cartsim.models import load_model
 from cartsim.study.trial import run_trial
+from cartsim.study.trial_population import PopulationSettings, population_sentences, with_population
 
 TEXT = """
 title = "A <small> trial"
@@ -103,11 +107,6 @@ def test_files_of_an_earlier_run_that_are_no_longer_asked_for_do_not_stay(run, t
 
 
 def test_an_arms_population_can_come_from_a_fit_and_wrong_ones_are_refused(tmp_path):
-    from cartsim.cohort.products import TrialPopulation, read_products
-    from cartsim.errors import CartsimError
-    from cartsim.models import load_model
-    from cartsim.study.trial_population import PopulationSettings, population_sentences, with_population
-
     fit = tmp_path / "fit"
     fit.mkdir()
     (fit / "draws.csv").write_text("subject,killing,omega_killing\npopulation,0.5,0.1\nP1,0.4,\n")
