@@ -5,10 +5,10 @@ python -m benchmarks.clones
 One patient of the slow product's medians. Recovery: courses with a spread of fitness from the prior
 (uniform, 0 to 0.3, sd of the logarithm of the division factor), clones sequenced at four days; then patients
 that the inference has not seen. With drift as a second unknown (share of the cells that found lines,
-log-uniform, 0.03 to 1) also the product is sequenced. Dominance: one simulated patient's samples to day 90 (true
-spread 0.2, not told) give a posterior, and its draws the share of the ten largest clones at month 6, beside
-neutral clones of the same counts. Our own model, no published one has clones: this shows what diversity can
-tell about it, not that patients follow it.
+log-uniform, 0.03 to 1) also the product is sequenced. Dominance: one simulated patient's samples to day 90
+(true spread 0.2, not told) give a posterior, and its draws the share of the ten largest clones at month 6,
+beside neutral clones of the same counts. Our own model, no published one has clones: this shows what
+diversity can tell about it, not that patients follow it.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _drawn(model: Model, courses: pd.DataFrame, path: Path) -> None:
     figure = trajectory(
         courses,
         units={output.name: output.unit for output in model.outputs},
-        title=f"{model.name}: {model.source.citation}",
+        title=f"{model.name}: {model.source.citation.split(' (')[0]}",  # a remark would run off the sheet
         clock=_clock(model),
         depth=DEPTH,
         days=smooth_days,

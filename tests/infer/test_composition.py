@@ -43,6 +43,7 @@ def true_shares() -> np.ndarray:
     return cells / cells.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow  # the flagship at this tolerance: a compile of its own
 def test_the_likelihood_peaks_at_the_differentiation_rate_that_made_the_counts():
     """500 cells a sample; the density over a grid of rates is highest within 10 % of the truth."""
     counts = np.round(500 * true_shares())
